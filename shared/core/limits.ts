@@ -228,6 +228,7 @@ export const LIMITS = {
   run_watch_ms: 5_000,
   run_lease_ms: 60_000,
   engine_answer_ms: 5_000,
+  engine_declined_ms: 60_000,
   lease_manifests: 1_000,
   licence_grace_ms: 2_592_000_000,
   licences_weighed: 200,

@@ -131,7 +131,7 @@ export type PolicyEvent = (PolicyDenied | PolicyQuarantined | PolicyQuarantineLi
 /**
  * What was deleted because its time was over. The subject is retention.
  */
-export type RetentionEvent = RetentionApplied
+export type RetentionEvent = (RetentionApplied | RetentionCausesDeleted)
 /**
  * What happens to a run. The subject is the run, run_….
  */
@@ -718,6 +718,15 @@ readonly engine_id: string
  * @maxItems 1000
  */
 readonly manifests: readonly string[]
+/**
+ * What the engine has been given before and grants otherwise: it is given no run of those.
+ * 
+ * @maxItems 1000
+ */
+readonly except?: {
+readonly manifest_sha256: string
+readonly permission_hash: string
+}[]
 /**
  * How long the claim lasts without a sign of life. Default a minute.
  */
@@ -3547,6 +3556,23 @@ readonly values: number
  * Outputs the run had.
  */
 readonly artifacts: number
+}
+/**
+ * The files that an install's triggers had noticed were deleted from the log; that and when something was noticed stays.
+ */
+export interface RetentionCausesDeleted {
+readonly event_type: "retention.causes_deleted"
+readonly data: {
+readonly install_id: string
+/**
+ * How long they were to be kept.
+ */
+readonly days: number
+/**
+ * Values deleted from the log's side table; their commitments stay.
+ */
+readonly values: number
+}
 }
 /**
  * Somebody or something asked for a run; it waits for an engine.

@@ -9106,7 +9106,7 @@ return errors === 0;
 validate87.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunClaim = validate88;
-const schema154 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-claim.json","title":"ControlRunClaim","description":"POST /v1/runs/claim: an engine asks for a run that it may carry out.","type":"object","required":["engine_id","manifests"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","pattern":"^engine_[0-9A-Z]{26}$"},"manifests":{"type":"array","minItems":1,"maxItems":1000,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Hashes of the manifests that the engine has installed."},"lease_ms":{"type":"integer","minimum":1000,"maximum":600000,"description":"How long the claim lasts without a sign of life. Default a minute."}}};
+const schema154 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-claim.json","title":"ControlRunClaim","description":"POST /v1/runs/claim: an engine asks for a run that it may carry out.","type":"object","required":["engine_id","manifests"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","pattern":"^engine_[0-9A-Z]{26}$"},"manifests":{"type":"array","minItems":1,"maxItems":1000,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Hashes of the manifests that the engine has installed."},"except":{"type":"array","maxItems":1000,"description":"What the engine has been given before and grants otherwise: it is given no run of those.","items":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}},"lease_ms":{"type":"integer","minimum":1000,"maximum":600000,"description":"How long the claim lasts without a sign of life. Default a minute."}}};
 const pattern134 = new RegExp("^engine_[0-9A-Z]{26}$", "u");
 
 function validate88(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -9142,7 +9142,7 @@ vErrors.push(err1);
 errors++;
 }
 for(const key0 in data){
-if(!(((key0 === "engine_id") || (key0 === "manifests")) || (key0 === "lease_ms"))){
+if(!((((key0 === "engine_id") || (key0 === "manifests")) || (key0 === "except")) || (key0 === "lease_ms"))){
 const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err2];
@@ -9239,10 +9239,11 @@ vErrors.push(err9);
 errors++;
 }
 }
-if(data.lease_ms !== undefined){
-let data3 = data.lease_ms;
-if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
-const err10 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.except !== undefined){
+let data3 = data.except;
+if(Array.isArray(data3)){
+if(data3.length > 1000){
+const err10 = {instancePath:instancePath+"/except",schemaPath:"#/properties/except/maxItems",keyword:"maxItems",params:{limit: 1000},message:"must NOT have more than 1000 items"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -9251,9 +9252,12 @@ vErrors.push(err10);
 }
 errors++;
 }
-if((typeof data3 == "number") && (isFinite(data3))){
-if(data3 > 600000 || isNaN(data3)){
-const err11 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 600000},message:"must be <= 600000"};
+const len1 = data3.length;
+for(let i1=0; i1<len1; i1++){
+let data4 = data3[i1];
+if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
+if(data4.manifest_sha256 === undefined){
+const err11 = {instancePath:instancePath+"/except/" + i1,schemaPath:"#/properties/except/items/required",keyword:"required",params:{missingProperty: "manifest_sha256"},message:"must have required property '"+"manifest_sha256"+"'"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -9262,8 +9266,8 @@ vErrors.push(err11);
 }
 errors++;
 }
-if(data3 < 1000 || isNaN(data3)){
-const err12 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+if(data4.permission_hash === undefined){
+const err12 = {instancePath:instancePath+"/except/" + i1,schemaPath:"#/properties/except/items/required",keyword:"required",params:{missingProperty: "permission_hash"},message:"must have required property '"+"permission_hash"+"'"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -9272,16 +9276,135 @@ vErrors.push(err12);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err13 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key1 in data4){
+if(!((key1 === "manifest_sha256") || (key1 === "permission_hash"))){
+const err13 = {instancePath:instancePath+"/except/" + i1,schemaPath:"#/properties/except/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err13];
 }
 else {
 vErrors.push(err13);
+}
+errors++;
+}
+}
+if(data4.manifest_sha256 !== undefined){
+let data5 = data4.manifest_sha256;
+if(typeof data5 === "string"){
+if(!pattern7.test(data5)){
+const err14 = {instancePath:instancePath+"/except/" + i1+"/manifest_sha256",schemaPath:"#/properties/except/items/properties/manifest_sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+else {
+const err15 = {instancePath:instancePath+"/except/" + i1+"/manifest_sha256",schemaPath:"#/properties/except/items/properties/manifest_sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+if(data4.permission_hash !== undefined){
+let data6 = data4.permission_hash;
+if(typeof data6 === "string"){
+if(!pattern7.test(data6)){
+const err16 = {instancePath:instancePath+"/except/" + i1+"/permission_hash",schemaPath:"#/properties/except/items/properties/permission_hash/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+else {
+const err17 = {instancePath:instancePath+"/except/" + i1+"/permission_hash",schemaPath:"#/properties/except/items/properties/permission_hash/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+}
+}
+else {
+const err18 = {instancePath:instancePath+"/except/" + i1,schemaPath:"#/properties/except/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+}
+else {
+const err19 = {instancePath:instancePath+"/except",schemaPath:"#/properties/except/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+if(data.lease_ms !== undefined){
+let data7 = data.lease_ms;
+if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+const err20 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+if((typeof data7 == "number") && (isFinite(data7))){
+if(data7 > 600000 || isNaN(data7)){
+const err21 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 600000},message:"must be <= 600000"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+if(data7 < 1000 || isNaN(data7)){
+const err22 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err23 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
 }
 errors++;
 }
@@ -9292,8 +9415,8 @@ validate88.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunFail = validate89;
 const schema155 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-fail.json","title":"ControlRunFail","description":"POST /v1/runs/:id/fail: the run cannot go on, or ends as its owner asked.","type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"idempotency_key":{"type":"string","pattern":"^[A-Za-z0-9_-]{8,64}$","description":"The engine's own name for this call: sent again under it, for want of an answer, the call is done once and answered alike."},"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
-const pattern136 = new RegExp("^[A-Za-z0-9_-]{43}$", "u");
-const pattern137 = new RegExp("^[A-Za-z0-9_-]{8,64}$", "u");
+const pattern138 = new RegExp("^[A-Za-z0-9_-]{43}$", "u");
+const pattern139 = new RegExp("^[A-Za-z0-9_-]{8,64}$", "u");
 const pattern90 = new RegExp("^[a-z][a-z0-9_]*$", "u");
 
 function validate89(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -9353,7 +9476,7 @@ errors++;
 if(data.claim_token !== undefined){
 let data0 = data.claim_token;
 if(typeof data0 === "string"){
-if(!pattern136.test(data0)){
+if(!pattern138.test(data0)){
 const err4 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{43}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{43}$"+"\""};
 if(vErrors === null){
 vErrors = [err4];
@@ -9378,7 +9501,7 @@ errors++;
 if(data.idempotency_key !== undefined){
 let data1 = data.idempotency_key;
 if(typeof data1 === "string"){
-if(!pattern137.test(data1)){
+if(!pattern139.test(data1)){
 const err6 = {instancePath:instancePath+"/idempotency_key",schemaPath:"#/properties/idempotency_key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{8,64}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{8,64}$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -9551,7 +9674,7 @@ errors++;
 if(data.claim_token !== undefined){
 let data0 = data.claim_token;
 if(typeof data0 === "string"){
-if(!pattern136.test(data0)){
+if(!pattern138.test(data0)){
 const err1 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{43}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{43}$"+"\""};
 if(vErrors === null){
 vErrors = [err1];
@@ -9576,7 +9699,7 @@ errors++;
 if(data.idempotency_key !== undefined){
 let data1 = data.idempotency_key;
 if(typeof data1 === "string"){
-if(!pattern137.test(data1)){
+if(!pattern139.test(data1)){
 const err3 = {instancePath:instancePath+"/idempotency_key",schemaPath:"#/properties/idempotency_key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{8,64}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{8,64}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -9764,7 +9887,7 @@ validate91.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunRequest = validate92;
 const schema158 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-request.json","title":"ControlRunRequest","description":"POST /v1/runs: start an install now.","type":"object","required":["install_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"deadline_ms":{"type":"integer","minimum":1000,"maximum":172800000,"description":"How long it may take from now on, waiting and pauses included."}}};
-const pattern141 = new RegExp("^install_[0-9A-Za-z]{26}$", "u");
+const pattern143 = new RegExp("^install_[0-9A-Za-z]{26}$", "u");
 
 function validate92(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-run-request.json" */;
@@ -9803,7 +9926,7 @@ errors++;
 if(data.install_id !== undefined){
 let data0 = data.install_id;
 if(typeof data0 === "string"){
-if(!pattern141.test(data0)){
+if(!pattern143.test(data0)){
 const err2 = {instancePath:instancePath+"/install_id",schemaPath:"#/properties/install_id/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err2];
@@ -9926,7 +10049,7 @@ errors++;
 if(data.claim_token !== undefined){
 let data0 = data.claim_token;
 if(typeof data0 === "string"){
-if(!pattern136.test(data0)){
+if(!pattern138.test(data0)){
 const err3 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{43}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{43}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -10056,7 +10179,7 @@ errors++;
 if(data.claim_token !== undefined){
 let data0 = data.claim_token;
 if(typeof data0 === "string"){
-if(!pattern136.test(data0)){
+if(!pattern138.test(data0)){
 const err2 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{43}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{43}$"+"\""};
 if(vErrors === null){
 vErrors = [err2];
@@ -10081,7 +10204,7 @@ errors++;
 if(data.idempotency_key !== undefined){
 let data1 = data.idempotency_key;
 if(typeof data1 === "string"){
-if(!pattern137.test(data1)){
+if(!pattern139.test(data1)){
 const err4 = {instancePath:instancePath+"/idempotency_key",schemaPath:"#/properties/idempotency_key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{8,64}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{8,64}$"+"\""};
 if(vErrors === null){
 vErrors = [err4];
@@ -11486,7 +11609,7 @@ validate94.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 exports.isControlSchedulePreview = validate96;
 const schema170 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-preview.json","title":"ControlSchedulePreview","description":"POST /v1/schedule/preview: when a schedule would fire.","type":"object","required":["expression","timezone","from","count"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":100},"from":{"type":"string","format":"date-time","description":"Exclusive."},"count":{"type":"integer","minimum":1,"maximum":1000},"window":{"type":"object","required":["start","end"],"additionalProperties":false,"properties":{"start":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"},"end":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"}}}}};
 const formats0 = require("ajv-formats/dist/formats").fullFormats["date-time"];
-const pattern161 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u");
+const pattern163 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u");
 
 function validate96(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-schedule-preview.json" */;
@@ -11720,7 +11843,7 @@ errors++;
 if(data4.start !== undefined){
 let data5 = data4.start;
 if(typeof data5 === "string"){
-if(!pattern161.test(data5)){
+if(!pattern163.test(data5)){
 const err19 = {instancePath:instancePath+"/window/start",schemaPath:"#/properties/window/properties/start/pattern",keyword:"pattern",params:{pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$"},message:"must match pattern \""+"^([01][0-9]|2[0-3]):[0-5][0-9]$"+"\""};
 if(vErrors === null){
 vErrors = [err19];
@@ -11745,7 +11868,7 @@ errors++;
 if(data4.end !== undefined){
 let data6 = data4.end;
 if(typeof data6 === "string"){
-if(!pattern161.test(data6)){
+if(!pattern163.test(data6)){
 const err21 = {instancePath:instancePath+"/window/end",schemaPath:"#/properties/window/properties/end/pattern",keyword:"pattern",params:{pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$"},message:"must match pattern \""+"^([01][0-9]|2[0-3]):[0-5][0-9]$"+"\""};
 if(vErrors === null){
 vErrors = [err21];
@@ -17233,7 +17356,7 @@ validate122.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isExternalCatalogListing = validate123;
 const schema203 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-external-listing.json","title":"ExternalCatalogListing","description":"What another draft lists. It is shown with its source and never installed from here: it has no manifest, no permissions and no price that could be checked. All texts are its author's.","type":"object","required":["address","draft","kind","pubkey","npub","event_id","created_at","title","summary","version","url","tags","tools","installable"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"draft":{"enum":["nip-82","skl","contextvm"],"description":"Where it is from: an application, a skill, or the announcement of an MCP server."},"kind":{"enum":[32267,33400,11316]},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"npub":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The relay has the event."},"created_at":{"type":"integer","minimum":0},"title":{"type":"string","minLength":1,"maxLength":120},"summary":{"type":"string","maxLength":2000},"version":{"type":["string","null"],"maxLength":120},"url":{"type":["string","null"],"pattern":"^https://","maxLength":500},"tags":{"type":"array","maxItems":20,"items":{"type":"string","maxLength":64}},"tools":{"type":"array","maxItems":100,"items":{"type":"string","maxLength":120}},"installable":{"const":false}}};
-const pattern180 = new RegExp("^https://", "u");
+const pattern182 = new RegExp("^https://", "u");
 
 function validate123(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-external-listing.json" */;
@@ -17632,7 +17755,7 @@ vErrors.push(err33);
 }
 errors++;
 }
-if(!pattern180.test(data10)){
+if(!pattern182.test(data10)){
 const err34 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https://"},message:"must match pattern \""+"^https://"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -21735,7 +21858,7 @@ vErrors.push(err37);
 }
 errors++;
 }
-if(!pattern180.test(data14)){
+if(!pattern182.test(data14)){
 const err38 = {instancePath:instancePath+"/external/" + i1+"/url",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/url/pattern",keyword:"pattern",params:{pattern: "^https://"},message:"must match pattern \""+"^https://"+"\""};
 if(vErrors === null){
 vErrors = [err38];
@@ -21916,8 +22039,8 @@ validate131.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isCatalogQuery = validate133;
 const schema217 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-query.json","title":"CatalogQuery","description":"The query string of GET /v1/listings. All conditions hold together.","type":"object","additionalProperties":false,"properties":{"text":{"type":"string","maxLength":256,"description":"Words, or beginnings of words, all of which must occur."},"backend":{"type":"string","maxLength":64},"platform":{"type":"string","maxLength":64},"tag":{"type":"string","maxLength":128},"category":{"type":"string","maxLength":128},"author":{"type":"string","maxLength":80,"description":"64 hex digits, or an npub."},"slug":{"type":"string","maxLength":128,"description":"Every author's upgrade of this name."},"price":{"type":"string","pattern":"^(free|paid|\\d{1,12})$","description":"free, paid, or the most it may cost in sats."},"sort":{"enum":["relevance","newest","title","price","rating"],"description":"relevance needs text, and is then the default; else newest is. rating: by the lower end of the score's interval."},"external":{"const":"1","description":"What other drafts list (NIP-82, SKL, ContextVM) in place of upgrades, where this edge keeps it: by text, author and tag, newest or by title."},"moderators":{"type":"string","maxLength":800,"pattern":"^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$","description":"Whose decisions apply: keys in hex or npubs with commas between, or none. The edge's own list where absent."},"limit":{"type":"string","pattern":"^([1-9]\\d?|100)$","description":"1 to 100; 20 where absent."},"cursor":{"type":"string","maxLength":2000,"description":"next_cursor of the page before, with the same query."}}};
-const pattern207 = new RegExp("^(free|paid|\\d{1,12})$", "u");
-const pattern209 = new RegExp("^([1-9]\\d?|100)$", "u");
+const pattern209 = new RegExp("^(free|paid|\\d{1,12})$", "u");
+const pattern211 = new RegExp("^([1-9]\\d?|100)$", "u");
 
 function validate133(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-query.json" */;
@@ -22121,7 +22244,7 @@ errors++;
 if(data.price !== undefined){
 let data7 = data.price;
 if(typeof data7 === "string"){
-if(!pattern207.test(data7)){
+if(!pattern209.test(data7)){
 const err15 = {instancePath:instancePath+"/price",schemaPath:"#/properties/price/pattern",keyword:"pattern",params:{pattern: "^(free|paid|\\d{1,12})$"},message:"must match pattern \""+"^(free|paid|\\d{1,12})$"+"\""};
 if(vErrors === null){
 vErrors = [err15];
@@ -22206,7 +22329,7 @@ errors++;
 if(data.limit !== undefined){
 let data11 = data.limit;
 if(typeof data11 === "string"){
-if(!pattern209.test(data11)){
+if(!pattern211.test(data11)){
 const err22 = {instancePath:instancePath+"/limit",schemaPath:"#/properties/limit/pattern",keyword:"pattern",params:{pattern: "^([1-9]\\d?|100)$"},message:"must match pattern \""+"^([1-9]\\d?|100)$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -23983,7 +24106,7 @@ exports.isModerationCasePage = validate140;
 const schema225 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case-page.json","title":"ModerationCasePage","description":"GET /v1/moderation/cases: those that wait first, the heaviest first.","type":"object","required":["cases","next_cursor"],"additionalProperties":false,"properties":{"cases":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json"}},"next_cursor":{"type":["string","null"]}}};
 const schema226 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case.json","title":"ModerationCase","description":"A target with all that was reported and decided of it, for curators.","type":"object","required":["case_id","target","status","weight","reports_total","opened_at","updated_at","reports","decisions"],"additionalProperties":false,"properties":{"case_id":{"type":"string","pattern":"^case_[0-9a-f]{32}$"},"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"status":{"enum":["open","held","appealed","decided","dismissed","restored"],"description":"open: reports wait for an answer; held: a hold waits for a decision; appealed: an appeal does."},"weight":{"type":"integer","minimum":0,"description":"Of the reports that no decision answered: by who reported, not by how many."},"reports_total":{"type":"integer","minimum":0},"opened_at":{"type":"string"},"updated_at":{"type":"string"},"reports":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport"}},"decisions":{"type":"array","items":{"$ref":"#/$defs/ModerationEntry"},"description":"Latest first."}},"$defs":{"ModerationEntry":{"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}}}};
 const schema230 = {"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}};
-const pattern220 = new RegExp("^case_[0-9a-f]{32}$", "u");
+const pattern222 = new RegExp("^case_[0-9a-f]{32}$", "u");
 const schema232 = {"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}};
 
 function validate145(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -24317,7 +24440,7 @@ errors++;
 if(data.case_id !== undefined){
 let data0 = data.case_id;
 if(typeof data0 === "string"){
-if(!pattern220.test(data0)){
+if(!pattern222.test(data0)){
 const err10 = {instancePath:instancePath+"/case_id",schemaPath:"#/properties/case_id/pattern",keyword:"pattern",params:{pattern: "^case_[0-9a-f]{32}$"},message:"must match pattern \""+"^case_[0-9a-f]{32}$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -27258,7 +27381,7 @@ validate162.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isReceiptReport = validate163;
 const schema244 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-report.json","title":"ReceiptReport","description":"Every check of a licence receipt. A check is true, false, or null where this verifier cannot decide it; one false makes the receipt invalid, else one null leaves it unproven.","type":"object","required":["verdict","checks"],"additionalProperties":false,"properties":{"verdict":{"enum":["valid","invalid","unproven"]},"checks":{"type":"array","items":{"$ref":"#/$defs/ReceiptCheck"}}},"$defs":{"ReceiptCheck":{"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}}}};
 const schema245 = {"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}};
-const pattern245 = new RegExp("^receipt_[a-z_]+$", "u");
+const pattern247 = new RegExp("^receipt_[a-z_]+$", "u");
 
 function validate163(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-report.json" */;
@@ -27369,7 +27492,7 @@ errors++;
 if(data2.code !== undefined){
 let data3 = data2.code;
 if(typeof data3 === "string"){
-if(!pattern245.test(data3)){
+if(!pattern247.test(data3)){
 const err8 = {instancePath:instancePath+"/checks/" + i0+"/code",schemaPath:"#/$defs/ReceiptCheck/properties/code/pattern",keyword:"pattern",params:{pattern: "^receipt_[a-z_]+$"},message:"must match pattern \""+"^receipt_[a-z_]+$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -28359,7 +28482,7 @@ exports.isListingReputation = validate170;
 const schema251 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation.json","title":"ListingReputation","description":"GET /v1/listings/{address}/reputation: what the score is, why, and the signed event that says so.","type":"object","required":["rollup","event","explanation","rules","ratings","dropped"],"additionalProperties":false,"properties":{"rollup":{"$ref":"https://openagents.dev/schemas/nostr/reputation-content.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up as the indexer signed it (NIP-85, kind 30384)."},"explanation":{"type":"array","items":{"type":"string"},"description":"The roll-up in sentences."},"rules":{"type":"array","items":{"type":"object","required":["rule","says"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"says":{"type":"string"}}},"description":"Every rule against abuse, whether it had anything to do or not."},"ratings":{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/WeighedRating"},"description":"The newest ratings, with what each weighs and why."},"dropped":{"type":"object","additionalProperties":{"type":"integer"},"description":"How many events were left out, by code."}},"$defs":{"WeighedRating":{"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}}}};
 const schema252 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/reputation-content.json","title":"ReputationRollUp","description":"A listing's reputation at one time: what anybody gets from the same events by the same formula. Stars are in thousandths.","type":"object","required":["formula","listing","as_of","score","rank","raters","stars","apart","trend","runs","licences","zaps","filters","filters_took_ppm","badges","settings","inputs"],"additionalProperties":false,"properties":{"formula":{"type":"integer","minimum":1,"description":"The version of the formula."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds: ages are counted to here."},"score":{"type":"object","required":["stars_milli","low_milli","high_milli","effective_raters_milli"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The Bayesian mean."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of the 95% interval."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"effective_raters_milli":{"type":"integer","minimum":0,"description":"How many raters of equal weight would be as good a sample."}}},"rank":{"type":"integer","minimum":0,"maximum":100,"description":"NIP-85's rank: where the interval's lower end stands between one and five stars."},"raters":{"type":"object","required":["receipt","attested","trusted"],"additionalProperties":false,"properties":{"receipt":{"type":"integer","minimum":0,"description":"Raters with a licence receipt."},"attested":{"type":"integer","minimum":0,"description":"Raters with an attested run and no receipt."},"trusted":{"type":"integer","minimum":0,"description":"Raters in the web of trust and with neither."}},"description":"Whose ratings count, by their best proof."},"stars":{"type":"array","minItems":5,"maxItems":5,"items":{"type":"integer","minimum":0},"description":"How many counted raters gave one, two, \u2026 five stars."},"apart":{"type":"object","required":["unknown","unknown_stars_milli","own"],"additionalProperties":false,"properties":{"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without any proof: never in the score."},"unknown_stars_milli":{"type":["integer","null"],"minimum":1000,"maximum":5000,"description":"Their plain average."},"own":{"type":"integer","minimum":0,"description":"Ratings by the listing's author: never in the score."}}},"trend":{"type":"object","required":["days_7_milli","days_30_milli","days_90_milli"],"additionalProperties":false,"properties":{"days_7_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_30_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_90_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000}},"description":"How the score changed since; null where nothing was counted then."},"runs":{"type":"object","required":["attested","workers"],"additionalProperties":false,"properties":{"attested":{"type":"integer","minimum":0,"description":"Attested runs, at most one a day for each worker."},"workers":{"type":"integer","minimum":0,"description":"Workers that attested any: what install_cnt counts."}}},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"zaps":{"type":"object","required":["count","senders","msats"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"senders":{"type":"integer","minimum":0},"msats":{"type":"integer","minimum":0,"description":"Signal only: zaps are never in the score."}}},"filters":{"type":"array","maxItems":16,"items":{"type":"object","required":["rule","ratings"],"additionalProperties":false,"properties":{"rule":{"type":"string","maxLength":64},"ratings":{"type":"integer","minimum":0,"description":"How many ratings it took weight from."}}},"description":"The rules against abuse that had something to do."},"filters_took_ppm":{"type":"integer","minimum":0,"maximum":1000000,"description":"The mean share of the counted raters' weight that they took."},"badges":{"type":"array","uniqueItems":true,"items":{"enum":["well_rated","rising","widely_used","few_ratings","disputed"]}},"settings":{"type":"object","required":["receipt_signers","zap_provider","anchors"],"additionalProperties":false,"properties":{"receipt_signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Whose receipts count."},"zap_provider":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key of the author's wallet that signs zap receipts, as its LNURL server named it; null: none, and no zap counts."},"anchors":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Where the web of trust starts; empty: it was not used."}},"description":"What the indexer decided beside the formula."},"inputs":{"type":"object","required":["count","root"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root (RFC 9162) over the ids, sorted."},"event_ids":{"type":"array","maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"All of them, sorted; absent where there are more than 500."}},"description":"The events it was reckoned from."}}};
 const schema254 = {"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}};
-const pattern252 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
+const pattern254 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
 
 function validate170(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-reputation.json" */;
@@ -28658,7 +28781,7 @@ errors++;
 if(data0.listing !== undefined){
 let data2 = data0.listing;
 if(typeof data2 === "string"){
-if(!pattern252.test(data2)){
+if(!pattern254.test(data2)){
 const err27 = {instancePath:instancePath+"/rollup/listing",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err27];
@@ -31354,7 +31477,7 @@ validate171.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isSiteManifest = validate172;
 const schema256 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-manifest.json","title":"SiteManifest","description":"PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.","type":"object","required":["created_at","root","listings","files","packs"],"additionalProperties":false,"properties":{"created_at":{"type":"integer","minimum":0,"description":"Unix seconds; a site takes the place of an older one only."},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the snapshot the pages are built from."},"listings":{"type":"integer","minimum":0},"files":{"type":"integer","minimum":1},"packs":{"type":"array","minItems":1,"maxItems":4096,"description":"Objects with the files, in the order of their paths: a file is in the last pack whose first path is not after its own.","items":{"type":"object","required":["first","object","index_bytes"],"additionalProperties":false,"properties":{"first":{"type":"string","pattern":"^/","maxLength":2000,"description":"The path of its first file."},"object":{"type":"string","pattern":"^[0-9a-f]{64}$"},"index_bytes":{"type":"integer","minimum":2,"maximum":24000000,"description":"How much of its beginning says where its files are (SiteIndex); they stand behind that."}}}}}};
-const pattern265 = new RegExp("^/", "u");
+const pattern267 = new RegExp("^/", "u");
 
 function validate172(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-site-manifest.json" */;
@@ -31612,7 +31735,7 @@ vErrors.push(err20);
 }
 errors++;
 }
-if(!pattern265.test(data6)){
+if(!pattern267.test(data6)){
 const err21 = {instancePath:instancePath+"/packs/" + i0+"/first",schemaPath:"#/properties/packs/items/properties/first/pattern",keyword:"pattern",params:{pattern: "^/"},message:"must match pattern \""+"^/"+"\""};
 if(vErrors === null){
 vErrors = [err21];
@@ -37401,7 +37524,7 @@ return errors === 0;
 }
 validate189.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const pattern279 = new RegExp("^cap_[0-9a-f]{32}$", "u");
+const pattern281 = new RegExp("^cap_[0-9a-f]{32}$", "u");
 
 function validate188(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/capability.json" */;
@@ -37772,7 +37895,7 @@ errors++;
 if(data7.parent_id !== undefined){
 let data8 = data7.parent_id;
 if(typeof data8 === "string"){
-if(!pattern279.test(data8)){
+if(!pattern281.test(data8)){
 const err30 = {instancePath:instancePath+"/data/parent_id",schemaPath:"#/oneOf/1/properties/data/properties/parent_id/pattern",keyword:"pattern",params:{pattern: "^cap_[0-9a-f]{32}$"},message:"must match pattern \""+"^cap_[0-9a-f]{32}$"+"\""};
 if(vErrors === null){
 vErrors = [err30];
@@ -38663,7 +38786,7 @@ validate192.evaluated = {"dynamicProps":true,"dynamicItems":false};
 exports.isEventEnvelope = validate193;
 const schema283 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_\u2026, install_\u2026; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
 const formats12 = /^(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-const pattern286 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
+const pattern288 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
 
 function validate193(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/envelope.json" */;
@@ -39213,7 +39336,7 @@ vErrors.push(err46);
 errors++;
 }
 if(typeof data14 === "string"){
-if(!pattern286.test(data14)){
+if(!pattern288.test(data14)){
 const err47 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err47];
@@ -39228,7 +39351,7 @@ errors++;
 if(data.event_hash !== undefined){
 let data15 = data.event_hash;
 if(typeof data15 === "string"){
-if(!pattern286.test(data15)){
+if(!pattern288.test(data15)){
 const err48 = {instancePath:instancePath+"/event_hash",schemaPath:"#/properties/event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err48];
@@ -51810,7 +51933,7 @@ validate195.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isLicenseEvent = validate196;
 const schema286 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/license.json","title":"LicenseEvent","description":"The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence; license_trial_<hash of the address> for runs on trial.","oneOf":[{"title":"LicenseAdded","description":"A receipt was verified and is held from now on; a later version of it takes the earlier one's place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.added"},"data":{"type":"object","required":["receipt_event_id","receipt_address","receipt_created_at","listing","version","release_event_id","manifest_sha256","buyer","seller","payment_hash","network","amount_msats","model","quantity","expires_at","added_ms"],"additionalProperties":false,"properties":{"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_address":{"type":"string","minLength":1,"maxLength":1000,"description":"30053:<seller>:<d>"},"receipt_created_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$"},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$"},"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"amount_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"expires_at":{"anyOf":[{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},{"type":"null"}],"description":"null: the licence does not end."},"added_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"bundle":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json","x-sealed":true,"description":"What proves it. Invoice and preimage are bearer evidence."}}}}},{"title":"LicenseProved","description":"An edge said that the receipt was not taken back and holds its payment.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.proved"},"data":{"type":"object","required":["payment_hash","receipt_event_id","proved_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"proved_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the edge looked."}}}}},{"title":"LicenseUsed","description":"A run that a licence by runs pays for exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.used"},"data":{"type":"object","required":["payment_hash","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"LicenseTrialUsed","description":"A run exists that no licence pays for: it is one of those that the author gives away.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.trial_used"},"data":{"type":"object","required":["listing","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}]};
-const pattern290 = new RegExp("^30051:[0-9a-f]{64}:[^:]+$", "u");
+const pattern292 = new RegExp("^30051:[0-9a-f]{64}:[^:]+$", "u");
 
 function validate196(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/license.json" */;
@@ -52155,7 +52278,7 @@ vErrors.push(err29);
 }
 errors++;
 }
-if(!pattern290.test(data5)){
+if(!pattern292.test(data5)){
 const err30 = {instancePath:instancePath+"/data/listing",schemaPath:"#/oneOf/0/properties/data/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err30];
@@ -53170,7 +53293,7 @@ vErrors.push(err111);
 }
 errors++;
 }
-if(!pattern290.test(data32)){
+if(!pattern292.test(data32)){
 const err112 = {instancePath:instancePath+"/data/listing",schemaPath:"#/oneOf/3/properties/data/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err112];
@@ -60549,7 +60672,7 @@ return errors === 0;
 validate186.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isRetentionEvent = validate206;
-const schema301 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/retention.json","title":"RetentionEvent","description":"What was deleted because its time was over. The subject is retention.","oneOf":[{"title":"RetentionApplied","description":"The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.applied"},"data":{"type":"object","required":["runs"],"additionalProperties":false,"properties":{"runs":{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/RetainedRun"}}}}}}],"$defs":{"RetainedRun":{"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}}}};
+const schema301 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/retention.json","title":"RetentionEvent","description":"What was deleted because its time was over. The subject is retention.","oneOf":[{"title":"RetentionApplied","description":"The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.applied"},"data":{"type":"object","required":["runs"],"additionalProperties":false,"properties":{"runs":{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/RetainedRun"}}}}}},{"title":"RetentionCausesDeleted","description":"The files that an install's triggers had noticed were deleted from the log; that and when something was noticed stays.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.causes_deleted"},"data":{"type":"object","required":["install_id","days","values"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":1,"description":"Values deleted from the log's side table; their commitments stay."}}}}}],"$defs":{"RetainedRun":{"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}}}};
 const schema302 = {"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}};
 
 function validate206(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -60889,13 +61012,236 @@ valid0 = true;
 passing0 = 0;
 var props0 = true;
 }
-if(!valid0){
-const err27 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+const _errs22 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err27 = {instancePath,schemaPath:"#/oneOf/1/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
 if(vErrors === null){
 vErrors = [err27];
 }
 else {
 vErrors.push(err27);
+}
+errors++;
+}
+if(data.data === undefined){
+const err28 = {instancePath,schemaPath:"#/oneOf/1/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+for(const key3 in data){
+if(!((key3 === "event_type") || (key3 === "data"))){
+const err29 = {instancePath,schemaPath:"#/oneOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("retention.causes_deleted" !== data.event_type){
+const err30 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/1/properties/event_type/const",keyword:"const",params:{allowedValue: "retention.causes_deleted"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data9 = data.data;
+if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
+if(data9.install_id === undefined){
+const err31 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+if(data9.days === undefined){
+const err32 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/required",keyword:"required",params:{missingProperty: "days"},message:"must have required property '"+"days"+"'"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+if(data9.values === undefined){
+const err33 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/required",keyword:"required",params:{missingProperty: "values"},message:"must have required property '"+"values"+"'"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+for(const key4 in data9){
+if(!(((key4 === "install_id") || (key4 === "days")) || (key4 === "values"))){
+const err34 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+if(data9.install_id !== undefined){
+let data10 = data9.install_id;
+if(typeof data10 === "string"){
+if(func1(data10) > 64){
+const err35 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/1/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+if(func1(data10) < 1){
+const err36 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/1/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+}
+else {
+const err37 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/1/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+if(data9.days !== undefined){
+let data11 = data9.days;
+if(!(((typeof data11 == "number") && (!(data11 % 1) && !isNaN(data11))) && (isFinite(data11)))){
+const err38 = {instancePath:instancePath+"/data/days",schemaPath:"#/oneOf/1/properties/data/properties/days/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+if((typeof data11 == "number") && (isFinite(data11))){
+if(data11 > 36500 || isNaN(data11)){
+const err39 = {instancePath:instancePath+"/data/days",schemaPath:"#/oneOf/1/properties/data/properties/days/maximum",keyword:"maximum",params:{comparison: "<=", limit: 36500},message:"must be <= 36500"};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+if(data11 < 0 || isNaN(data11)){
+const err40 = {instancePath:instancePath+"/data/days",schemaPath:"#/oneOf/1/properties/data/properties/days/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+}
+}
+if(data9.values !== undefined){
+let data12 = data9.values;
+if(!(((typeof data12 == "number") && (!(data12 % 1) && !isNaN(data12))) && (isFinite(data12)))){
+const err41 = {instancePath:instancePath+"/data/values",schemaPath:"#/oneOf/1/properties/data/properties/values/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+if((typeof data12 == "number") && (isFinite(data12))){
+if(data12 < 1 || isNaN(data12)){
+const err42 = {instancePath:instancePath+"/data/values",schemaPath:"#/oneOf/1/properties/data/properties/values/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err43 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+}
+}
+else {
+const err44 = {instancePath,schemaPath:"#/oneOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+var _valid0 = _errs22 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 1];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 1;
+if(props0 !== true){
+props0 = true;
+}
+}
+}
+if(!valid0){
+const err45 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
 }
 errors++;
 }
@@ -71963,7 +72309,7 @@ return errors === 0;
 }
 validate223.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-const pattern313 = new RegExp("^[0-9a-f]{16}$", "u");
+const pattern315 = new RegExp("^[0-9a-f]{16}$", "u");
 
 function validate216(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/trigger.json" */;
@@ -74456,7 +74802,7 @@ const len2 = data65.length;
 for(let i2=0; i2<len2; i2++){
 let data66 = data65[i2];
 if(typeof data66 === "string"){
-if(!pattern313.test(data66)){
+if(!pattern315.test(data66)){
 const err203 = {instancePath:instancePath+"/data/passed_over_ids/" + i2,schemaPath:"#/oneOf/7/properties/data/properties/passed_over_ids/items/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{16}$"},message:"must match pattern \""+"^[0-9a-f]{16}$"+"\""};
 if(vErrors === null){
 vErrors = [err203];
@@ -76710,7 +77056,7 @@ errors++;
 if(data.install_id !== undefined){
 let data4 = data.install_id;
 if(typeof data4 === "string"){
-if(!pattern141.test(data4)){
+if(!pattern143.test(data4)){
 const err21 = {instancePath:instancePath+"/install_id",schemaPath:"#/$defs/InstallId/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err21];
@@ -76840,7 +77186,7 @@ errors++;
 if(data.listing !== undefined){
 let data8 = data.listing;
 if(typeof data8 === "string"){
-if(!pattern252.test(data8)){
+if(!pattern254.test(data8)){
 const err32 = {instancePath:instancePath+"/listing",schemaPath:"#/$defs/ListingAddress/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -78069,7 +78415,7 @@ errors++;
 if(data.install_id !== undefined){
 let data4 = data.install_id;
 if(typeof data4 === "string"){
-if(!pattern141.test(data4)){
+if(!pattern143.test(data4)){
 const err15 = {instancePath:instancePath+"/install_id",schemaPath:"#/$defs/InstallId/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err15];
@@ -78429,7 +78775,7 @@ exports.isOpDefinition = validate235;
 const schema368 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters. x-secret marks text that may hold ${secrets.<name>}: what is sent, and to a host."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.\u2026} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"sandboxed":{"type":"boolean","description":"Whether it starts other programs: each runs in the system's sandbox, and the step records which."},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
 const schema369 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
 const schema370 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
-const pattern336 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
+const pattern338 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
 
 function validate235(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/op-definition.json" */;
@@ -78548,7 +78894,7 @@ errors++;
 if(data.op !== undefined){
 let data0 = data.op;
 if(typeof data0 === "string"){
-if(!pattern336.test(data0)){
+if(!pattern338.test(data0)){
 const err10 = {instancePath:instancePath+"/op",schemaPath:"#/properties/op/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -79057,7 +79403,7 @@ validate235.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isUpgradeFixtures = validate236;
 const schema371 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out; state:/\u2026 is its own state."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"text":{"type":"string","maxLength":20000,"description":"Its content, where that is a short text: only to show what differs."}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
-const pattern341 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
+const pattern343 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
 
 function validate236(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/upgrade-fixtures.json" */;
@@ -79869,7 +80215,7 @@ errors++;
 if(data20.commit !== undefined){
 let data23 = data20.commit;
 if(typeof data23 === "string"){
-if(!pattern341.test(data23)){
+if(!pattern343.test(data23)){
 const err65 = {instancePath:instancePath+"/clones/" + i3+"/commit",schemaPath:"#/properties/clones/items/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err65];
@@ -80296,9 +80642,9 @@ exports.isUpgradeManifest = validate34;
 exports.isWorkerConfig = validate237;
 const schema373 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"aup_classifier":{"title":"AupClassifierConfig","type":"object","required":["backend"],"additionalProperties":false,"description":"A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, what it was to read is denied.","properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"model":{"type":"string","minLength":1,"maxLength":200,"description":"Another model of a server than the configured one."}}},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"moderators":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","pattern":"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},"description":"Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody."},"on_take_down":{"enum":["stop","tell"],"description":"What happens to an install that such a moderator takes down or holds: stop (default), or only tell."},"payment_networks":{"type":"array","minItems":1,"maxItems":4,"uniqueItems":true,"items":{"enum":["bitcoin","testnet","signet","regtest"]},"description":"The Lightning networks on which a payment for a licence counts. Default [\"bitcoin\"]; regtest is that of the development node, where anyone makes money."},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=\u2026 of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
 const schema380 = {"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}};
-const pattern346 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
-const pattern350 = new RegExp("^([0-9a-f]{64}|npub1[0-9a-z]{58})$", "u");
-const pattern351 = new RegExp("^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$", "u");
+const pattern348 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
+const pattern352 = new RegExp("^([0-9a-f]{64}|npub1[0-9a-z]{58})$", "u");
+const pattern353 = new RegExp("^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$", "u");
 const schema375 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
 const schema376 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
 
@@ -81203,7 +81549,7 @@ vErrors.push(err21);
 }
 errors++;
 }
-if(!pattern346.test(data8)){
+if(!pattern348.test(data8)){
 const err22 = {instancePath:instancePath+"/private_allow/" + i4,schemaPath:"#/properties/private_allow/items/pattern",keyword:"pattern",params:{pattern: "^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},message:"must match pattern \""+"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -81893,7 +82239,7 @@ const len3 = data31.length;
 for(let i6=0; i6<len3; i6++){
 let data32 = data31[i6];
 if(typeof data32 === "string"){
-if(!pattern350.test(data32)){
+if(!pattern352.test(data32)){
 const err78 = {instancePath:instancePath+"/moderators/" + i6,schemaPath:"#/properties/moderators/items/pattern",keyword:"pattern",params:{pattern: "^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},message:"must match pattern \""+"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"+"\""};
 if(vErrors === null){
 vErrors = [err78];
@@ -82150,7 +82496,7 @@ vErrors.push(err97);
 }
 errors++;
 }
-if(!pattern351.test(data40)){
+if(!pattern353.test(data40)){
 const err98 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/pattern",keyword:"pattern",params:{pattern: "^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"},message:"must match pattern \""+"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err98];
@@ -82238,7 +82584,7 @@ validate237.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isCompletionNoteEvent = validate240;
 const schema381 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern355 = new RegExp("^30051:[0-9a-f]{64}:", "u");
+const pattern357 = new RegExp("^30051:[0-9a-f]{64}:", "u");
 
 function validate240(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/00001-note.json" */;
@@ -82466,7 +82812,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern355.test(data7)){
+if(!pattern357.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -84018,7 +84364,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern252.test(data7)){
+if(!pattern254.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -84094,7 +84440,7 @@ errors++;
 if(len2 > 1){
 let data9 = data5[1];
 if(typeof data9 === "string"){
-if(!pattern252.test(data9)){
+if(!pattern254.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -84184,7 +84530,7 @@ errors++;
 if(len3 > 1){
 let data12 = data5[1];
 if(typeof data12 === "string"){
-if(!pattern252.test(data12)){
+if(!pattern254.test(data12)){
 const err31 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/2/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err31];
@@ -85064,7 +85410,7 @@ errors++;
 if(len6 > 1){
 let data14 = data12[1];
 if(typeof data14 === "string"){
-if(!pattern252.test(data14)){
+if(!pattern254.test(data14)){
 const err35 = {instancePath:instancePath+"/tags/" + i4+"/1",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/0/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err35];
@@ -85140,7 +85486,7 @@ errors++;
 if(len7 > 1){
 let data16 = data12[1];
 if(typeof data16 === "string"){
-if(!pattern252.test(data16)){
+if(!pattern254.test(data16)){
 const err41 = {instancePath:instancePath+"/tags/" + i4+"/1",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/0/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err41];
@@ -86482,7 +86828,7 @@ errors++;
 if(len3 > 1){
 let data9 = data7[1];
 if(typeof data9 === "string"){
-if(!pattern252.test(data9)){
+if(!pattern254.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -87500,7 +87846,7 @@ validate245.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isZapReceiptEvent = validate246;
 const schema387 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/09735-zap.json","title":"ZapReceiptEvent","description":"A zap receipt for a listing (NIP-57), signed by the recipient's LNURL provider.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":9735},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"bolt11"},{"type":"string","pattern":"^ln[a-z0-9]+$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"description"},{"type":"string","minLength":2}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern393 = new RegExp("^ln[a-z0-9]+$", "u");
+const pattern395 = new RegExp("^ln[a-z0-9]+$", "u");
 
 function validate246(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/09735-zap.json" */;
@@ -87731,7 +88077,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern252.test(data7)){
+if(!pattern254.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -87807,7 +88153,7 @@ errors++;
 if(len2 > 1){
 let data9 = data5[1];
 if(typeof data9 === "string"){
-if(!pattern252.test(data9)){
+if(!pattern254.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -87897,7 +88243,7 @@ errors++;
 if(len3 > 1){
 let data12 = data5[1];
 if(typeof data12 === "string"){
-if(!pattern252.test(data12)){
+if(!pattern254.test(data12)){
 const err31 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/2/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err31];
@@ -88294,7 +88640,7 @@ errors++;
 if(len8 > 1){
 let data23 = data21[1];
 if(typeof data23 === "string"){
-if(!pattern393.test(data23)){
+if(!pattern395.test(data23)){
 const err58 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^ln[a-z0-9]+$"},message:"must match pattern \""+"^ln[a-z0-9]+$"+"\""};
 if(vErrors === null){
 vErrors = [err58];
@@ -90096,7 +90442,7 @@ validate249.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isReceiptProofEvent = validate250;
 const schema391 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24054-receipt-proof.json","title":"ReceiptProofEvent","description":"An edge says that it found a receipt valid: unrevoked, and its payment claimed by no other. Good until its expiration; checked offline with the edge's key.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"expiration"},{"type":"string","pattern":"^[0-9]{1,12}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","receipt-proof","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern413 = new RegExp("^[0-9]{1,12}$", "u");
+const pattern415 = new RegExp("^[0-9]{1,12}$", "u");
 
 function validate250(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24054-receipt-proof.json" */;
@@ -90550,7 +90896,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern413.test(data13)){
+if(!pattern415.test(data13)){
 const err34 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[0-9]{1,12}$"},message:"must match pattern \""+"^[0-9]{1,12}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -91708,8 +92054,8 @@ validate252.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isHttpAuthEvent = validate253;
 const schema394 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern425 = new RegExp("^https?://", "u");
-const pattern426 = new RegExp("^[A-Z]+$", "u");
+const pattern427 = new RegExp("^https?://", "u");
+const pattern428 = new RegExp("^[A-Z]+$", "u");
 
 function validate253(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/27235-http-auth.json" */;
@@ -91937,7 +92283,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern425.test(data7)){
+if(!pattern427.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -92050,7 +92396,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern426.test(data10)){
+if(!pattern428.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[A-Z]+$"},message:"must match pattern \""+"^[A-Z]+$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -93173,7 +93519,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern252.test(data10)){
+if(!pattern254.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -93249,7 +93595,7 @@ errors++;
 if(len4 > 1){
 let data12 = data8[1];
 if(typeof data12 === "string"){
-if(!pattern252.test(data12)){
+if(!pattern254.test(data12)){
 const err32 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -95486,7 +95832,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern355.test(data16)){
+if(!pattern357.test(data16)){
 const err42 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err42];
@@ -96016,8 +96362,8 @@ validate258.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isLicenseReceiptEvent = validate259;
 const schema400 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30053-license-receipt.json","title":"LicenseReceiptEvent","description":"A licence receipt: the seller says that a buyer has paid for one release. Its content is the LicenseOffer that was paid. Invoice and preimage are never in it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30053},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"buyer"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"author"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"amount"},{"type":"string","pattern":"^[1-9][0-9]{0,15}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"offer"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["paid","revoked","refunded"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","license-receipt","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":8000,"description":"A LicenseOffer as JSON."},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern455 = new RegExp("^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$", "u");
-const pattern462 = new RegExp("^[1-9][0-9]{0,15}$", "u");
+const pattern457 = new RegExp("^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$", "u");
+const pattern464 = new RegExp("^[1-9][0-9]{0,15}$", "u");
 
 function validate259(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30053-license-receipt.json" */;
@@ -96245,7 +96591,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern455.test(data7)){
+if(!pattern457.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"},message:"must match pattern \""+"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -96358,7 +96704,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern355.test(data10)){
+if(!pattern357.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -97197,7 +97543,7 @@ errors++;
 if(len17 > 1){
 let data35 = data33[1];
 if(typeof data35 === "string"){
-if(!pattern462.test(data35)){
+if(!pattern464.test(data35)){
 const err86 = {instancePath:instancePath+"/tags/" + i8+"/1",schemaPath:"#/properties/tags/allOf/8/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[1-9][0-9]{0,15}$"},message:"must match pattern \""+"^[1-9][0-9]{0,15}$"+"\""};
 if(vErrors === null){
 vErrors = [err86];
@@ -97942,7 +98288,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern252.test(data7)){
+if(!pattern254.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -98347,7 +98693,7 @@ validate260.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isSnapshotEvent = validate261;
 const schema402 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30078-snapshot.json","title":"SnapshotEvent","description":"What a mirror of the catalog shows, as one Merkle root over event ids (application data, NIP-78).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30078},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"const":"openagents.upgrade.snapshot"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"events"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"listings"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"L"},{"const":"openagents.upgrade"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern472 = new RegExp("^(0|[1-9][0-9]{0,9})$", "u");
+const pattern474 = new RegExp("^(0|[1-9][0-9]{0,9})$", "u");
 
 function validate261(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30078-snapshot.json" */;
@@ -98788,7 +99134,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern472.test(data13)){
+if(!pattern474.test(data13)){
 const err33 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^(0|[1-9][0-9]{0,9})$"},message:"must match pattern \""+"^(0|[1-9][0-9]{0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err33];
@@ -98901,7 +99247,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern472.test(data16)){
+if(!pattern474.test(data16)){
 const err41 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^(0|[1-9][0-9]{0,9})$"},message:"must match pattern \""+"^(0|[1-9][0-9]{0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err41];
@@ -99648,7 +99994,7 @@ errors++;
 if(len5 > 1){
 let data12 = data10[1];
 if(typeof data12 === "string"){
-if(!pattern252.test(data12)){
+if(!pattern254.test(data12)){
 const err32 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -99724,7 +100070,7 @@ errors++;
 if(len6 > 1){
 let data14 = data10[1];
 if(typeof data14 === "string"){
-if(!pattern252.test(data14)){
+if(!pattern254.test(data14)){
 const err38 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err38];
@@ -99964,8 +100310,8 @@ validate262.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isReputationEvent = validate263;
 const schema404 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30384-reputation.json","title":"ReputationEvent","description":"A listing's reputation as an indexer signs it (NIP-85); the content is a ReputationRollUp.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30384},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rank"},{"type":"string","pattern":"^([0-9]|[1-9][0-9]|100)$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"formula"},{"type":"string","pattern":"^[1-9][0-9]{0,5}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","reputation","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern484 = new RegExp("^([0-9]|[1-9][0-9]|100)$", "u");
-const pattern485 = new RegExp("^[1-9][0-9]{0,5}$", "u");
+const pattern486 = new RegExp("^([0-9]|[1-9][0-9]|100)$", "u");
+const pattern487 = new RegExp("^[1-9][0-9]{0,5}$", "u");
 
 function validate263(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30384-reputation.json" */;
@@ -100193,7 +100539,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern252.test(data7)){
+if(!pattern254.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -100306,7 +100652,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern484.test(data10)){
+if(!pattern486.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^([0-9]|[1-9][0-9]|100)$"},message:"must match pattern \""+"^([0-9]|[1-9][0-9]|100)$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -100419,7 +100765,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern485.test(data13)){
+if(!pattern487.test(data13)){
 const err34 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[1-9][0-9]{0,5}$"},message:"must match pattern \""+"^[1-9][0-9]{0,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -101591,7 +101937,7 @@ validate265.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isLicenseOffer = validate266;
 const schema408 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/license-offer.json","title":"LicenseOffer","description":"What a seller offers one buyer for one price, before the invoice. Its hash is the SHA-256 of its RFC 8785 form; the invoice commits to that hash, and the receipt carries the offer as its content.","type":"object","required":["offer_version","listing","version","release_event_id","manifest_sha256","buyer","seller","model","quantity","price_msats","network","node_pubkey","issued_at","expires_at","nonce"],"additionalProperties":false,"properties":{"offer_version":{"const":1},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300,"description":"30051:<author>:<slug>"},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that may use the licence."},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that will sign the receipt: the author, or the coordinator the manifest names."},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"price_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"node_pubkey":{"type":"string","pattern":"^0[23][0-9a-f]{64}$","description":"The Lightning node that will sign the invoice."},"issued_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"expires_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds. An invoice made later is not for this offer."},"nonce":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Random: two offers of the same thing to the same buyer differ."}}};
-const pattern499 = new RegExp("^0[23][0-9a-f]{64}$", "u");
+const pattern501 = new RegExp("^0[23][0-9a-f]{64}$", "u");
 
 function validate266(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/license-offer.json" */;
@@ -101792,7 +102138,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern290.test(data1)){
+if(!pattern292.test(data1)){
 const err18 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -102048,7 +102394,7 @@ errors++;
 if(data.node_pubkey !== undefined){
 let data11 = data.node_pubkey;
 if(typeof data11 === "string"){
-if(!pattern499.test(data11)){
+if(!pattern501.test(data11)){
 const err39 = {instancePath:instancePath+"/node_pubkey",schemaPath:"#/properties/node_pubkey/pattern",keyword:"pattern",params:{pattern: "^0[23][0-9a-f]{64}$"},message:"must match pattern \""+"^0[23][0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err39];
@@ -103263,7 +103609,7 @@ errors++;
 if(data.listing !== undefined){
 let data1 = data.listing;
 if(typeof data1 === "string"){
-if(!pattern252.test(data1)){
+if(!pattern254.test(data1)){
 const err20 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err20];
@@ -105126,7 +105472,7 @@ const schema419 = {"type":"object","additionalProperties":false,"required":["abo
 const schema421 = {"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}};
 const schema422 = {"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}};
 const schema423 = {"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}};
-const pattern516 = new RegExp("^run_[0-9A-Za-z]{26}$", "u");
+const pattern518 = new RegExp("^run_[0-9A-Za-z]{26}$", "u");
 
 function validate277(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -105254,7 +105600,7 @@ errors++;
 if(data.run_id !== undefined){
 let data0 = data.run_id;
 if(typeof data0 === "string"){
-if(!pattern516.test(data0)){
+if(!pattern518.test(data0)){
 const err11 = {instancePath:instancePath+"/run_id",schemaPath:"#/properties/run_id/pattern",keyword:"pattern",params:{pattern: "^run_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^run_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -105800,7 +106146,7 @@ errors++;
 if(data.install_id !== undefined){
 let data2 = data.install_id;
 if(typeof data2 === "string"){
-if(!pattern141.test(data2)){
+if(!pattern143.test(data2)){
 const err15 = {instancePath:instancePath+"/install_id",schemaPath:"#/properties/install_id/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err15];
@@ -106404,7 +106750,7 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(!pattern425.test(data1)){
+if(!pattern427.test(data1)){
 const err6 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -107412,7 +107758,7 @@ validate285.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isGitCloneParams = validate286;
 const schema430 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."},"submodules":{"type":"array","minItems":1,"maxItems":32,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":2048},"description":"Where the submodules are that are brought along, those of submodules too: each as repo is written. No other is followed; its folder stays empty."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
-const pattern521 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
+const pattern523 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
 
 function validate286(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/params" */;
@@ -107553,7 +107899,7 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(!pattern521.test(data3)){
+if(!pattern523.test(data3)){
 const err11 = {instancePath:instancePath+"/ref",schemaPath:"#/properties/ref/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"},message:"must match pattern \""+"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -107803,7 +108149,7 @@ errors++;
 if(data.commit !== undefined){
 let data1 = data.commit;
 if(typeof data1 === "string"){
-if(!pattern341.test(data1)){
+if(!pattern343.test(data1)){
 const err6 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -107936,7 +108282,7 @@ errors++;
 if(data5.commit !== undefined){
 let data8 = data5.commit;
 if(typeof data8 === "string"){
-if(!pattern341.test(data8)){
+if(!pattern343.test(data8)){
 const err17 = {instancePath:instancePath+"/submodules/" + i0+"/commit",schemaPath:"#/properties/submodules/items/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err17];
@@ -108000,7 +108346,7 @@ validate287.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isHttpRequestParams = validate288;
 const schema432 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192,"x-secret":true,"description":"A secret may stand in its path or query, never in its host."},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192,"x-secret":true}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
-const pattern525 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
+const pattern527 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
 
 function validate288(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/params" */;
@@ -108049,7 +108395,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern425.test(data0)){
+if(!pattern427.test(data0)){
 const err3 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -108100,7 +108446,7 @@ errors++;
 for(const key1 in data2){
 const _errs7 = errors;
 if(typeof key1 === "string"){
-if(!pattern525.test(key1)){
+if(!pattern527.test(key1)){
 const err7 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},message:"must match pattern \""+"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err7];
@@ -108503,7 +108849,7 @@ validate289.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isModelEmbedParams = validate290;
 const schema434 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
-const pattern526 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
+const pattern528 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
 
 function validate290(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/params" */;
@@ -108651,7 +108997,7 @@ errors++;
 if(data.index !== undefined){
 let data3 = data.index;
 if(typeof data3 === "string"){
-if(!pattern526.test(data3)){
+if(!pattern528.test(data3)){
 const err8 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -109355,7 +109701,7 @@ validate293.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isNostrPublishParams = validate294;
 const schema438 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
-const pattern527 = new RegExp("^wss?://", "u");
+const pattern529 = new RegExp("^wss?://", "u");
 
 function validate294(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/params" */;
@@ -109585,7 +109931,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern527.test(data6)){
+if(!pattern529.test(data6)){
 const err18 = {instancePath:instancePath+"/relays/" + i2,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://"},message:"must match pattern \""+"^wss?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -109791,7 +110137,7 @@ validate295.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isSearchkitIndexParams = validate296;
 const schema440 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
-const pattern530 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
+const pattern532 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
 
 function validate296(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/params" */;
@@ -109865,7 +110211,7 @@ errors++;
 if(data.index !== undefined){
 let data1 = data.index;
 if(typeof data1 === "string"){
-if(!pattern526.test(data1)){
+if(!pattern528.test(data1)){
 const err5 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err5];
@@ -109904,7 +110250,7 @@ const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
 if(typeof data3 === "string"){
-if(!pattern530.test(data3)){
+if(!pattern532.test(data3)){
 const err8 = {instancePath:instancePath+"/languages/" + i0,schemaPath:"#/properties/languages/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+#_.-]{1,32}$"},message:"must match pattern \""+"^[A-Za-z0-9+#_.-]{1,32}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -110636,7 +110982,7 @@ errors++;
 if(data.index !== undefined){
 let data0 = data.index;
 if(typeof data0 === "string"){
-if(!pattern526.test(data0)){
+if(!pattern528.test(data0)){
 const err3 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -111327,8 +111673,8 @@ validate299.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isSiteBuildParams = validate300;
 const schema446 = {"type":"object","required":["edge"],"additionalProperties":false,"properties":{"edge":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"The edge whose catalog is mirrored, without a path."},"url":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"Where the site will be served; the edge's address where absent. It is written into pages, not connected to."},"site":{"type":"string","pattern":"^[a-z0-9][a-z0-9-]{0,63}$","default":"mirror","description":"The site's name on this worker: its folder is below sites/ in the worker's data folder."},"files":{"type":"integer","minimum":1,"maximum":10000000,"default":20000,"description":"How many files the host takes; pictures of the oldest listings are left out."}},"$id":"https://openagents.dev/schemas/op/site.build.json/params","title":"SiteBuildParams"};
-const pattern532 = new RegExp("^https?://[^/?#@]+$", "u");
-const pattern534 = new RegExp("^[a-z0-9][a-z0-9-]{0,63}$", "u");
+const pattern534 = new RegExp("^https?://[^/?#@]+$", "u");
+const pattern536 = new RegExp("^[a-z0-9][a-z0-9-]{0,63}$", "u");
 
 function validate300(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/site.build.json/params" */;
@@ -111377,7 +111723,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern532.test(data0)){
+if(!pattern534.test(data0)){
 const err3 = {instancePath:instancePath+"/edge",schemaPath:"#/properties/edge/pattern",keyword:"pattern",params:{pattern: "^https?://[^/?#@]+$"},message:"must match pattern \""+"^https?://[^/?#@]+$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -111412,7 +111758,7 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(!pattern532.test(data1)){
+if(!pattern534.test(data1)){
 const err6 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://[^/?#@]+$"},message:"must match pattern \""+"^https?://[^/?#@]+$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -111437,7 +111783,7 @@ errors++;
 if(data.site !== undefined){
 let data2 = data.site;
 if(typeof data2 === "string"){
-if(!pattern534.test(data2)){
+if(!pattern536.test(data2)){
 const err8 = {instancePath:instancePath+"/site",schemaPath:"#/properties/site/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];

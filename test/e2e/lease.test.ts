@@ -119,6 +119,16 @@ describe("a second engine", () => {
     assert.equal(readFileSync(join(folder, "out.txt"), "utf8"), "page");
   });
 
+  it("carries out runs of all its installs, one after the other", async () => {
+    const { world } = engine(crashOps(folder), CRASH_MANIFEST);
+    const other = { ...CRASH_MANIFEST, id: "example.other" };
+    world.install(other);
+    for (const manifest of [CRASH_MANIFEST, other, CRASH_MANIFEST]) {
+      await until(await start(manifest), ({ status }) => status === "succeeded");
+    }
+    assert.deepEqual(world.reports, []);
+  });
+
   it("asks the owner of its own machine what its install does not approve, and goes on once they agree", async () => {
     const follow = {
       ...{ id: "follow", op: "http.request", method: "POST" },
@@ -384,5 +394,11 @@ describe("a second engine", () => {
     assert.ok(report instanceof Fault);
     assert.match(report.message, /is not carried out here/);
     assert.deepEqual(steps(run_id, "step.started"), []);
+    await until(await start(manifest, { folder: "~/b" }), ({ finished_at }) => finished_at !== null);
+    assert.equal(
+      home.store.bySubject(run_id).filter(({ event_type }) => event_type === "run.claimed").length,
+      1,
+      "told once",
+    );
   });
 });

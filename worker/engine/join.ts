@@ -2,7 +2,7 @@ import type { Recorded } from "@oa/shared/core/envelope.ts";
 import { foldAll } from "@oa/shared/core/fold.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import type { ControlStepNext, RunEvent } from "@oa/shared/generated/types.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
@@ -33,7 +33,14 @@ interface Sign extends Pick<RunState, "cancel_reason" | "paused"> {
   readonly kill_switch: boolean;
 }
 
-interface Claim {
+/** What names a release, and what its install grants. */
+type Pair = Pick<InstalledRelease["pins"], "manifest_sha256" | "permission_hash">;
+
+function pairOf({ manifest_sha256, permission_hash }: Pair): Pair {
+  return { manifest_sha256, permission_hash };
+}
+
+interface Claim extends Pair {
   readonly run_id: string;
   readonly claim_token: string;
 }
@@ -52,7 +59,7 @@ interface Held extends HeldRun {
  */
 export async function joinWorkspace(options: EngineOptions, workspace: Workspace, stop: AbortSignal): Promise<void> {
   const engine_id = newId("engine", options.clock.now_ms(), options.random);
-  const scruples: Scruples = { declined: new Set(), judge: openReleaseJudge(options) };
+  const scruples: Scruples = { declined: new Map(), foreign: new Map(), judge: openReleaseJudge(options) };
   const lane = async (): Promise<void> => {
     while (!stop.aborted) {
       let idle = true;
@@ -68,8 +75,10 @@ export async function joinWorkspace(options: EngineOptions, workspace: Workspace
 }
 
 interface Scruples {
-  /** Manifests whose runs this worker has found that it may not carry out as it is installed now. */
-  readonly declined: Set<string>;
+  /** Releases that this worker has found it may not run, by what names them, and until when. */
+  readonly declined: Map<string, number>;
+  /** What runs of the workspace need and no install here grants exactly: told once, not claimed again. */
+  readonly foreign: Map<string, Pair>;
   readonly judge: ReleaseJudge;
 }
 
@@ -123,46 +132,45 @@ async function one(
   options: EngineOptions,
   workspace: Workspace,
   engine_id: string,
-  { declined, judge }: Scruples,
+  { declined, foreign, judge }: Scruples,
   stop: AbortSignal,
 ): Promise<boolean> {
-  const releases = ownReleases(options).filter(({ pins }) => !declined.has(identity(pins)));
+  const now_ms = options.clock.now_ms();
+  const releases = ownReleases(options).filter(({ pins }) => (declined.get(identity(pins)) ?? 0) <= now_ms);
   if (releases.length === 0) return false;
   const { lease_ms } = workspace;
   const manifests = [...new Set(releases.map(({ pins }) => pins.manifest_sha256))];
-  const lease_until_ms = options.clock.now_ms() + lease_ms;
-  const wanted = { engine_id, manifests, lease_ms };
+  const lease_until_ms = now_ms + lease_ms;
+  const own = new Set(releases.map(({ pins }) => identity(pins)));
+  const except = [...foreign.values()].filter((pair) => !own.has(identity(pair))).slice(-LIMITS.lease_manifests);
+  const wanted = { engine_id, manifests, lease_ms, except: except.map(pairOf) };
   const claim = await ask<Claim | { readonly run_id: null }>(workspace, "/v1/runs/claim", wanted);
   if (isRejection(claim)) throw new Fault(claim.code, claim.message);
   if (claim.run_id === null) return false;
   const { run_id, claim_token } = claim;
-  const letGo = (reason: string) =>
-    ask(workspace, `/v1/runs/${run_id}/lease/release`, { claim_token, reason: clip(reason, 500) });
-  for (const release of releases) {
-    const { manifest_sha256, permission_hash } = release.pins;
-    const body = { claim_token, manifest_sha256, permission_hash };
-    const path = `/v1/runs/${run_id}/start`;
-    const given = await insist<Events>(options, workspace, path, body, { lease_until_ms }, stop);
-    const state = isRejection(given) ? given : await judgedState(options, judge, release, given.events);
-    if (!isRejection(state)) {
-      await carryOut(
-        options,
-        workspace,
-        engine_id,
-        { ...watch(options.clock), claim, run_id, release, state, lease_until_ms, outside: false },
-        stop,
-      );
-      return true;
-    }
-    if (state.code === "policy_denied") declined.add(identity(release.pins));
-    if (!/^(manifest|permission)_hash_mismatch$/.test(state.code)) {
-      await letGo(state.message);
-      throw new Fault(state.code, `run ${run_id} is not carried out here: ${state.message}`);
-    }
-    if (manifests.length === releases.length || releases.at(-1) === release) declined.add(identity(release.pins));
-    options.report(new Fault(state.code, `run ${run_id} is not carried out here: ${state.message}`));
+  const notHere = async ({ code, message }: Rejection): Promise<Fault> => {
+    const body = { claim_token, reason: clip(message, 500) };
+    await ask(workspace, `/v1/runs/${run_id}/lease/release`, body);
+    return new Fault(code, `run ${run_id} is not carried out here: ${message}`);
+  };
+  const release = releases.find(({ pins }) => identity(pins) === identity(claim));
+  if (release === undefined) {
+    foreign.set(identity(claim), claim);
+    options.report(await notHere(reject("permission_hash_mismatch", "no install here grants exactly what it needs")));
+    return true;
   }
-  await letGo("the engine has no install that grants exactly this");
+  const { manifest_sha256, permission_hash } = release.pins;
+  const body = { claim_token, manifest_sha256, permission_hash };
+  const path = `/v1/runs/${run_id}/start`;
+  const given = await insist<Events>(options, workspace, path, body, { lease_until_ms }, stop);
+  const state = isRejection(given) ? given : await judgedState(options, judge, release, given.events);
+  if (isRejection(state)) {
+    const later_ms = options.clock.now_ms() + LIMITS.engine_declined_ms;
+    declined.set(identity(claim), state.code === "policy_denied" ? Number.POSITIVE_INFINITY : later_ms);
+    throw await notHere(state);
+  }
+  const held = { ...watch(options.clock), claim, run_id, release, state, lease_until_ms, outside: false };
+  await carryOut(options, workspace, engine_id, held, stop);
   return true;
 }
 

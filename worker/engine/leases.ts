@@ -16,6 +16,7 @@ import { claimableRuns } from "@oa/shared/run/views.ts";
 import { isRemoved, REMOVED } from "./drive.ts";
 import { noteRelays } from "./note.ts";
 import type { EngineOptions } from "./options.ts";
+import { identity } from "./own-release.ts";
 
 type LeaseOptions = Pick<EngineOptions, "store" | "database" | "clock" | "random" | "config" | "kill_switch">;
 const CLAIM_TRIES = 8;
@@ -121,12 +122,14 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
   const leaseUntil = (lease_ms: number = LIMITS.run_lease_ms): number => clock.now_ms() + lease_ms;
 
   return {
-    claim: async ({ engine_id, manifests, lease_ms }, by) => {
-      // Those that a token does not cover must not hide the one that it does.
-      const tries = by?.scope ? LIMITS.runs_queued : CLAIM_TRIES;
+    claim: async ({ engine_id, manifests, lease_ms, except = [] }, by) => {
+      const left_out = new Set(except.map(identity));
+      // Those that are not for this engine must not hide the one that is.
+      const tries = by?.scope || left_out.size > 0 ? LIMITS.runs_queued : CLAIM_TRIES;
       for (const run_id of claimableRuns(database, manifests, clock.now_ms(), tries)) {
         const { created } = store.load(runDecider, run_id);
-        if (by?.scope && (created === null || refuseRun(by.scope, created) !== null)) continue;
+        if (created === null || left_out.has(identity(created))) continue;
+        if (by?.scope && refuseRun(by.scope, created) !== null) continue;
         const claim_token = randomBytes(32).toString("base64url");
         const until_ms = leaseUntil(lease_ms);
         const lease = { until_ms, token_sha256: hashOf(claim_token, by) };
@@ -134,7 +137,8 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
         const recorded = await append(run_id, engine_id, task(runDecider, run_id, claim), by);
         if (isRejection(recorded)) continue; // somebody was faster
         const { fence } = store.load(runDecider, run_id);
-        return { run_id, claim_token, fence, lease_until_ms: until_ms };
+        const { manifest_sha256, permission_hash } = created;
+        return { run_id, claim_token, fence, lease_until_ms: until_ms, manifest_sha256, permission_hash };
       }
       return { run_id: null };
     },

@@ -13,7 +13,10 @@ import type { EngineOptions } from "./options.ts";
 import { planRelease } from "./planned-steps.ts";
 
 /** By what a workspace names a release. */
-export function identity({ manifest_sha256, permission_hash }: InstalledRelease["pins"]): string {
+export function identity({
+  manifest_sha256,
+  permission_hash,
+}: Pick<InstalledRelease["pins"], "manifest_sha256" | "permission_hash">): string {
   return `${manifest_sha256} ${permission_hash}`;
 }
 
