@@ -3,6 +3,7 @@ import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { ControlApprovalDecision } from "@oa/shared/generated/types.ts";
 import type { CommandContext, ExitCode } from "./command.ts";
 import { plain } from "./terminal.ts";
+import { hereText } from "./time-options.ts";
 
 export type ApprovalDetail = ApprovalView & { readonly request: object | null };
 
@@ -22,7 +23,7 @@ export async function decideApproval(
 /** An approval for people: what would be done, exactly, why it was asked, and until when. */
 export function showApproval(approval: ApprovalDetail): string {
   const { approval_id, status, scope, summary, request, reasons, reason, pins, uses, expires_at_ms } = approval;
-  const until = new Date(expires_at_ms).toISOString();
+  const until = hereText(new Date(expires_at_ms).toISOString());
   const open = status === "requested" || status === "approved";
   return [
     plain(summary),

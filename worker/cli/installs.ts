@@ -7,6 +7,7 @@ import { findInstall, INSTALL_NAME, upgradeOf } from "./find-install.ts";
 import { keyText } from "./key-text.ts";
 import { table } from "./table.ts";
 import { plain } from "./terminal.ts";
+import { hereText } from "./time-options.ts";
 
 export const command: Command = defineCommand({
   words: ["installs"],
@@ -96,7 +97,7 @@ function unusedLines(unused: InstallUse["unused"], name: string): readonly strin
 
 function quarantineLines({ quarantine, install_id }: ShownInstall): readonly string[] {
   if (quarantine === null) return [];
-  const since = new Date(quarantine.at_ms).toISOString();
+  const since = hereText(new Date(quarantine.at_ms).toISOString());
   return [
     `  QUARANTINED since ${since}, nothing of it starts: ${quarantine.reason}`,
     `    to let it run again: oa policy lift ${install_id}`,

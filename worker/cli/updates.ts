@@ -2,6 +2,7 @@ import type { UpdateView } from "@oa/shared/api/updates.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { plain } from "./terminal.ts";
+import { hereText } from "./time-options.ts";
 
 export const command: Command = defineCommand({
   words: ["updates"],
@@ -26,22 +27,25 @@ export const command: Command = defineCommand({
 
 function linesOf(view: UpdateView, bold: (text: string) => string): readonly string[] {
   const { look, rolled_back, earlier } = view;
-  const taken = view.auto_update === "ask" ? "asks before each" : `takes what widens nothing after ${view.min_age_h} h`;
+  const trial = view.trial ? ", on trial first" : "";
+  const taken =
+    view.auto_update === "ask" ? "asks before each" : `takes what widens nothing after ${view.min_age_h} h${trial}`;
   const back = view.rollback_after === 0 ? "never by itself" : `after ${view.rollback_after} failures in a row`;
+  const seen = view.looked_at === null ? "" : ` (looked at ${hereText(view.looked_at)})`;
   const versions = earlier.map(({ version, proved }) => (proved ? version : `${version} (never ran through)`));
   return [
     `${bold(plain(`${view.title} ${view.version}`))}  ${view.install_id}`,
-    `  updates   ${taken}${view.trial ? ", on trial" : ""}, channel ${view.channel}${view.pinned ? ", pinned" : ""}`,
-    `  goes back ${back}; to: ${versions.join(", ") || "nothing yet"}`,
+    `  updates   ${taken}, channel ${view.channel}${view.pinned ? ", pinned" : ""}`,
+    `  goes back ${back}${versions.length === 0 ? "; there is no earlier release yet" : `, to ${versions.join(", ")}`}`,
     ...(rolled_back === null
       ? []
       : [
-          `  went back from ${rolled_back.from} to ${rolled_back.to} at ${rolled_back.at}: ${plain(rolled_back.reason)}`,
+          `  went back from ${rolled_back.from} to ${rolled_back.to} at ${hereText(rolled_back.at)}: ${plain(rolled_back.reason)}`,
         ]),
     ...(look === null
       ? ["  not looked for yet: oa updates --check"]
       : [
-          `  ${view.looked_at ?? ""}  ${plain(look.message)}`,
+          `  ${bold(look.state)}  ${plain(look.message)}${seen}`,
           ...(look.fix === null ? [] : [`    → ${plain(look.fix)}`]),
         ]),
   ];
