@@ -120,3 +120,14 @@ export function getTriggers(sql: Sql, install_id: string): TriggerView | null {
   const parsed = { watches: keptJson(watches), failures: keptJson(failures) };
   return { ...rest, ...parsed } as unknown as TriggerView;
 }
+
+/** Every install that has or had triggers. */
+export function triggeredInstalls(sql: Sql): readonly string[] {
+  return sql.all<{ install_id: string }>("SELECT install_id FROM proj_triggers").map(({ install_id }) => install_id);
+}
+
+/** Whether no run is to come any more of what an install's triggers have noticed. */
+export function areTriggersSettled(sql: Sql, install_id: string): boolean {
+  const settled = "SELECT 1 AS yes FROM proj_triggers WHERE install_id = ? AND pending = 0 AND unstarted IS NULL";
+  return one(sql, settled, install_id) !== undefined;
+}

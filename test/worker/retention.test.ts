@@ -12,6 +12,8 @@ import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { retentionDays } from "@oa/shared/retention/decider.ts";
 import { retentionProjection, retiredAt } from "@oa/shared/retention/views.ts";
+import { type TriggerCommand, triggerDecider, triggerSubject } from "@oa/shared/trigger/decider.ts";
+import { triggerProjection } from "@oa/shared/trigger/views.ts";
 import { type Artifacts, openArtifacts } from "@oa/worker/adapters/artifacts.ts";
 import { openOwnStates } from "@oa/worker/adapters/own-states.ts";
 import { openRetentionLoop } from "@oa/worker/loops/retention.ts";
@@ -46,7 +48,7 @@ describe("retention", () => {
     };
     world = openRunWorld({
       ...{ ops: { "http.request": fetch }, clock, artifacts, path: join(folder, "worker.sqlite") },
-      projections: [retentionProjection],
+      projections: [retentionProjection, triggerProjection],
     });
     work();
   });
@@ -239,6 +241,64 @@ describe("retention", () => {
     assert.equal(await apply(), 0);
     assert.equal(files().length, 1, "the next round deletes what is left over");
     output = SECRET;
+  });
+
+  describe("of what triggers noticed", () => {
+    const EVENT_ID = "e".repeat(64);
+    const decide = (install_id: string, command: TriggerCommand): void => {
+      const asked = [task(triggerDecider, triggerSubject(install_id), command)];
+      const recorded = world.store.handle(contextOf(clock.now_ms()), asked);
+      assert.ok(!isRejection(recorded), JSON.stringify(recorded));
+    };
+    const files = (path: string) => ({ kind: "file_change", paths: [path], changed: 1, removed: 0 }) as const;
+    const watched = (manifest: UpgradeManifest): string => {
+      const install_id = world.install(manifest);
+      const watches = [{ kind: "file_change", glob: "/notes/**" }] as never;
+      decide(install_id, { type: "set", install_id, watches, now_ms: clock.now_ms() });
+      return install_id;
+    };
+    const note = (install_id: string, cause: object): void =>
+      decide(install_id, { type: "note", trigger: 0, cause, now_ms: clock.now_ms() } as never);
+    const settle = (install_id: string, cause: object): void =>
+      decide(install_id, { type: "settle", trigger: 0, reason: "own_write", cause, now_ms: clock.now_ms() } as never);
+
+    it("deletes the files' names when the time is over, and keeps the Nostr events by which it knows them again", async () => {
+      const install_id = watched(upgrade(14));
+      for (let at = 0; at < 600; at += 1) settle(install_id, files(`/notes/${SECRET}-${at}.md`));
+      settle(install_id, { kind: "nostr_event", event_id: EVENT_ID, relay: "wss://relay.example/" });
+      await later(10);
+      settle(install_id, files("/notes/young.md"));
+      await later(5);
+      await apply();
+      assert.ok(!stored().includes(SECRET), "no copy stays in the database's files");
+      const state = world.store.load(triggerDecider, triggerSubject(install_id));
+      assert.deepEqual(state.event_ids, [EVENT_ID]);
+      assert.ok(stored().includes("young.md"), "what is younger stays");
+      const told = world.store.bySubject("retention").map(({ data }) => data as { readonly values: number });
+      assert.deepEqual([told.length, told.reduce((sum, { values }) => sum + values, 0)], [2, 600]);
+      assert.deepEqual(world.store.verify().first_bad, null);
+      await later(10);
+      await apply();
+      assert.ok(!stored().includes("young.md"));
+    });
+
+    it("keeps what a run is still to come of", async () => {
+      const install_id = watched(upgrade(14));
+      note(install_id, files(`/notes/${SECRET}.md`));
+      await later(30);
+      await apply();
+      assert.ok(stored().includes(SECRET));
+      decide(install_id, { type: "clear", reason: "enough" } as never);
+      await apply();
+      assert.ok(!stored().includes(SECRET));
+    });
+
+    it("keeps them where nobody set days", async () => {
+      settle(watched(upgrade()), files(`/notes/${SECRET}.md`));
+      await later(1_000);
+      await apply();
+      assert.ok(stored().includes(SECRET));
+    });
   });
 
   it("works through more runs than one batch holds", async () => {

@@ -3,7 +3,7 @@ import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
-import { forgetValues } from "@oa/shared/core/sealed-values.ts";
+import { forgetValues, forgetValuesUntil } from "@oa/shared/core/sealed-values.ts";
 import type { RetainedRun } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { keptStates, stateChain } from "@oa/shared/install/own-state.ts";
@@ -15,6 +15,8 @@ import {
   retentionDecider,
 } from "@oa/shared/retention/decider.ts";
 import { countOpenRuns } from "@oa/shared/run/views.ts";
+import { triggerSubject } from "@oa/shared/trigger/decider.ts";
+import { areTriggersSettled, triggeredInstalls } from "@oa/shared/trigger/views.ts";
 import type { Artifacts } from "../adapters/artifacts.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { OwnStates } from "../adapters/own-states.ts";
@@ -42,11 +44,21 @@ export interface RetentionLoop {
 
 /**
  * Deletes the values and outputs of finished runs when their upgrade's time for them is over, in small batches. What
- * happened stays in the log, whose chain holds commitments; what it was about goes. So do the files that releases kept
- * for themselves which run no more and cannot be gone back to.
+ * happened stays in the log, whose chain holds commitments; what it was about goes, and so does what triggers noticed.
+ * So do the files that releases kept for themselves which run no more and cannot be gone back to.
  */
 export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
   const { store, database, clock } = options;
+  /** The events of an install's triggers that have been looked through. */
+  const looked = new Map<string, number>();
+  const until = (days: number): string => new Date(Math.max(0, retentionCutoff(days, clock.now_ms()))).toISOString();
+  const record = (command: RetentionCommand): void => {
+    const by = { actor_type: "service", actor_id: options.worker, correlation_id: RETENTION_SUBJECT } as const;
+    const context = inWorkspace(options.workspace_id, { now_ms: clock.now_ms(), ...by });
+    const recorded = store.handle(context, [task(retentionDecider, RETENTION_SUBJECT, command)]);
+    // Thrown, so that the deletion is undone with it.
+    if (isRejection(recorded)) throw new Fault(recorded.code, recorded.message);
+  };
 
   const over = (install_id: string | null, days: number): readonly Omit<RetainedRun, "values">[] =>
     database.all<{ run_id: string; days: number; artifacts: number }>(
@@ -57,7 +69,7 @@ export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
        ORDER BY run_id LIMIT ?`,
       days,
       install_id,
-      new Date(Math.max(0, retentionCutoff(days, clock.now_ms()))).toISOString(),
+      until(days),
       LIMITS.retention_batch,
     );
 
@@ -65,18 +77,32 @@ export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
   const forget = (run_id: string): number =>
     [run_id, ...approvalsOf(database, run_id)].reduce((sum, subject) => sum + forgetValues(database, subject), 0);
 
-  const batch = async (install_id: string | null, days: number): Promise<number> => {
-    const by = { actor_type: "service", actor_id: options.worker } as const;
-    const now_ms = clock.now_ms();
-    const context = inWorkspace(options.workspace_id, { now_ms, ...by, correlation_id: RETENTION_SUBJECT });
-    return database.commit(() => {
+  const batch = (install_id: string | null, days: number): Promise<number> =>
+    database.commit(() => {
       const runs = over(install_id, days).map((run) => ({ ...run, values: forget(run.run_id) }));
-      const command: RetentionCommand = { type: "apply", runs };
-      const recorded = store.handle(context, [task(retentionDecider, RETENTION_SUBJECT, command)]);
-      // Thrown, so that the deletion is undone with it.
-      if (isRejection(recorded)) throw new Fault(recorded.code, recorded.message);
+      record({ type: "apply", runs });
       return runs.length;
     });
+
+  const daysOf = (install_id: string | null): number | null => {
+    const manifest = install_id === null ? null : store.load(installDecider, install_id).active?.manifest;
+    return retentionDays(manifest ?? null, options.retention_days);
+  };
+
+  /** The files that triggers noticed. Nostr events stay known: one that came again would start a run again. */
+  const forgetCauses = async (install_id: string, days: number, signal: AbortSignal): Promise<void> => {
+    const of = { field: "cause", kind: "file_change", until: until(days) };
+    for (let more = true; more && !signal.aborted; ) {
+      const page = await database.commit(() => {
+        if (!areTriggersSettled(database, install_id)) return null;
+        const after = looked.get(install_id) ?? 0;
+        const done = forgetValuesUntil(database, triggerSubject(install_id), of, after);
+        record({ type: "apply_to_causes", install_id, days, values: done.values });
+        return done;
+      });
+      if (page !== null) looked.set(install_id, page.after);
+      more = page?.more ?? false;
+    }
   };
 
   const apply: RetentionLoop["apply"] = async (signal) => {
@@ -86,18 +112,22 @@ export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
     database.all("PRAGMA secure_delete = ON");
     try {
       for (const { install_id } of installs) {
-        const manifest = install_id === null ? null : store.load(installDecider, install_id).active?.manifest;
-        const days = retentionDays(manifest ?? null, options.retention_days);
+        const days = daysOf(install_id);
         if (days === null) continue;
         for (let done: number = LIMITS.retention_batch; done === LIMITS.retention_batch && !signal.aborted; ) {
           done = await batch(install_id, days);
           runs += done;
         }
       }
+      for (const install_id of triggeredInstalls(database)) {
+        const days = daysOf(install_id);
+        if (days !== null) await forgetCauses(install_id, days, signal);
+      }
     } finally {
       database.all("PRAGMA secure_delete = FAST");
     }
-    if (runs > 0) database.all("PRAGMA wal_checkpoint(TRUNCATE)");
+    // Also where nothing was deleted now: a worker that was killed may have left it undone.
+    database.all("PRAGMA wal_checkpoint(TRUNCATE)");
     await options.states.sweep((install_id) => neededStates(options, install_id));
     await options.artifacts.sweep(keptHashes(database), clock.now_ms() - LIMITS.retention_artifact_ms);
     return runs;
