@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { COMMANDS } from "@oa/worker/cli/commands.ts";
-import { commandHelp } from "@oa/worker/cli/help.ts";
+import { commandHelp, GROUPS, rootHelp } from "@oa/worker/cli/help.ts";
 import { document, oa, spawnOa } from "./oa.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-cli-"));
@@ -39,6 +39,21 @@ describe("every command", () => {
     const help = document(await oa(["market", "list", "--help", "--json"]));
     assert.deepEqual(help.words, ["market", "list"]);
   });
+  it("stands in oa help under what it is for, in lines that fit a narrow terminal", async () => {
+    const all = commands.map(({ command }) => command);
+    const grouped = GROUPS.flatMap(([, words]) => words);
+    assert.deepEqual([...new Set(all.map(({ words: [first] }) => first))].sort(), [...grouped].sort());
+    for (const line of rootHelp(all, "1.0.0", 100).split("\n")) assert.ok(line.length <= 100, line);
+    const wide = rootHelp(all, "1.0.0");
+    for (const { words, summary } of all) {
+      assert.equal(
+        wide.split("\n").filter((line) => line.startsWith(`  ${words.join(" ")} `) && line.endsWith(`  ${summary}`))
+          .length,
+        1,
+      );
+    }
+  });
+
   it("is listed by oa help, with --json as data", async () => {
     const said = await oa(["help"]);
     assert.equal(said.code, 0);

@@ -52,7 +52,7 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<Ex
     return terminal.fail({ ...parsed, message: `${parsed.message}${meant}; see oa ${name} --help` });
   }
   if (parsed.globals.help) {
-    terminal.print(helpData(command), () => commandHelp(command));
+    terminal.print(helpData(command), () => commandHelp(command, process.stdout.columns));
     return 0;
   }
   if (parsed.globals.version) return printVersion(terminal);
@@ -80,7 +80,8 @@ async function withoutCommand(
   if (isRejection(parsed)) return terminal.fail(parsed);
   if (parsed.globals.version) return printVersion(terminal);
   const list = await loaded(words.length > 0 ? group : names);
-  const text = words.length > 0 ? groupHelp(words, list) : rootHelp(list, version());
+  const width = process.stdout.columns;
+  const text = words.length > 0 ? groupHelp(words, list, width) : rootHelp(list, version(), width);
   if (parsed.globals.help || help) {
     terminal.print({ version: version(), commands: list.map(helpData) }, text);
     return 0;
