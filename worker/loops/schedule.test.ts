@@ -84,6 +84,29 @@ test("a start that failed is tried again, one that was refused is recorded", asy
   assert.deepEqual(worker.types().slice(-2), ["schedule.run_started", "schedule.run_refused"]);
 });
 
+test("an install whose state cannot be read keeps no other from starting, whether it is due or waits", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  for (const install_id of ["install_a", "install_b", "install_c"]) worker.set(install_id);
+  const unreadable = {
+    get licence(): never {
+      throw new Error("unreadable");
+    },
+  };
+  worker.gates.set("install_a", unreadable);
+  worker.gates.set("install_b", { licence: { allowed: false, code: "licence_missing", message: "not paid for" } });
+  worker.pass(at("01:00"));
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_c schedule 01:00"]);
+  worker.gates.set("install_b", unreadable);
+  worker.pass(at("02:00"));
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_c schedule 01:00", "install_c schedule 02:00"]);
+  worker.gates.clear();
+  await worker.tick();
+  assert.deepEqual(worker.started.slice(2).sort(), ["install_a schedule 02:00", "install_b schedule 02:00"]);
+  assert.ok(worker.reported.length > 0);
+});
+
 test("on a full disk nothing is decided and nothing lost: once there is space each due time is, and runs once", async (context) => {
   const worker = openScheduleWorld(context, runs);
   worker.set("install_a");

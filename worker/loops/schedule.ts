@@ -78,7 +78,8 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   const decideAll = async (installs: readonly DueInstall[], machine: MachineReadings): Promise<boolean> => {
     const now_ms = clock.now_ms();
     const decided = await Promise.allSettled(
-      installs.map(({ install_id }) => {
+      // Each by itself: one whose state cannot be read keeps no other from starting.
+      installs.map(async ({ install_id }) => {
         const active_runs = ports.activeRuns(install_id);
         const gates = ports.gatesOf(install_id);
         const command = { type: "check", now_ms, active_runs, gates, machine, ...jump } as const;
@@ -106,8 +107,15 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   };
 
   /** What need not wait any longer for a run, a licence or a quota. */
-  const isFree = ({ install_id, waiting_for }: WaitingInstall): boolean =>
-    waiting_for === "run" ? ports.activeRuns(install_id) === 0 : isAllowed(ports.gatesOf(install_id)[waiting_for]);
+  const isFree = ({ install_id, waiting_for }: WaitingInstall): boolean => {
+    try {
+      if (waiting_for === "run") return ports.activeRuns(install_id) === 0;
+      return isAllowed(ports.gatesOf(install_id)[waiting_for]);
+    } catch (error) {
+      ports.report(error);
+      return false;
+    }
+  };
 
   /** What waits for those: has a run canceled where the schedule says so, and decides once there is no more to wait for. */
   const decideWaiting = async (signal: AbortSignal): Promise<void> => {

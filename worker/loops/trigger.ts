@@ -206,9 +206,9 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
       if (active === null) continue;
       enabled.add(install_id);
       const release = `${active.signed_by.config_event_id} ${updated_at}`;
-      const installed = store.load(installDecider, install_id).active;
-      if (watched.get(install_id)?.release === release || installed === null) continue;
       try {
+        const installed = store.load(installDecider, install_id).active;
+        if (watched.get(install_id)?.release === release || installed === null) continue;
         await watch(install_id, release, installed);
       } catch (error) {
         stale = true; // with the next tick, again
