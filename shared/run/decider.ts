@@ -246,7 +246,8 @@ function decideLease(state: RunState, command: EngineCommand): readonly RunEvent
     case "extend_lease": {
       const { lease_until_ms, now_ms } = command;
       const gained_ms = lease_until_ms - (claim?.lease_until_ms ?? 0);
-      if (gained_ms * 3 < lease_until_ms - now_ms) return [];
+      // One that ends later than is asked for stems from before the clock was set back: it would outlive its engine.
+      if (gained_ms >= 0 && gained_ms * 3 < lease_until_ms - now_ms) return [];
       return [{ event_type: "run.lease_extended", data: { fence, lease_until_ms } }];
     }
     case "release":

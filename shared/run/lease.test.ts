@@ -103,6 +103,8 @@ describe("a lease", () => {
     assert.equal(code(leased, { ...by(100), type: "extend_lease", lease_until_ms: 200, now_ms: 100 }), "lease_expired");
     const early: RunCommand = { ...by(20), type: "extend_lease", lease_until_ms: 120, now_ms: 20 };
     assert.deepEqual(decide(leased, early), [], "while most of it is still to come, nothing is written");
+    const back = after(leased, { ...by(-900), type: "extend_lease", lease_until_ms: -800, now_ms: -900 });
+    assert.equal(foldAll(runDecider, back).claim?.lease_until_ms, -800, "a clock that was set back makes none longer");
   });
   it("that was taken over refuses what its old holder still says, and the new one starts again by itself", () => {
     const taken = after(after(running, begin(by(1))), claim("engine_2", 100, OTHER));

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Recorded } from "@oa/shared/core/envelope.ts";
-import { isRejection } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { RunEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { apart } from "@oa/shared/run/boundary.ts";
 import { getRun, type RunView } from "@oa/shared/run/views.ts";
+import { type Clock, systemClock } from "@oa/worker/adapters/clock.ts";
 import type { AdminServer } from "@oa/worker/admin/server.ts";
 import { openDistantClient } from "@oa/worker/cli/control-client.ts";
 import { joinWorkspace } from "@oa/worker/engine/join.ts";
@@ -51,9 +52,10 @@ describe("over a bad line, a second engine", () => {
     manifest: UpgradeManifest,
     how: (request: string) => Passing,
     lease_ms = LEASE_MS,
+    clock: Clock = systemClock,
   ) => {
     line = await openBadLine(server.url, how);
-    const world = openRunWorld({ ops });
+    const world = openRunWorld({ ops, clock });
     world.install(manifest);
     const stop = new AbortController();
     writeFileSync(join(folder, "token"), TOKEN);
@@ -102,6 +104,32 @@ describe("over a bad line, a second engine", () => {
       assert.equal(types(run_id).filter((type) => type === "step.failed").length, 0);
       assert.equal(types(run_id).filter((type) => type === "run.claimed").length, 1);
       assert.equal(types(run_id).filter((type) => type === "run.log").length, 1);
+    });
+  }
+
+  for (const [title, ahead_ms] of [
+    ["an hour behind", -3_600_000],
+    ["three days ahead", 259_200_000],
+  ] as const) {
+    it(`with a clock that is ${title} goes by the workspace's, for a retry and for the deadline`, async () => {
+      const step = {
+        op: "http.request",
+        id: "try",
+        url: "https://api.example/",
+        retry: { max_attempts: 2, backoff_ms: 50 },
+      };
+      const manifest = manifestOf([step as never], { network: ["api.example"], tools: ["http.request"] });
+      const run_id = await start(manifest);
+      let tries = 0;
+      const op: Op<never, object> = async () => {
+        tries += 1;
+        if (tries === 1) throw new Fault("http_status", "it is too much just now", { retryable: true });
+        return { status: 200, url: "https://api.example/", headers: {}, body: "", encoding: "utf8", bytes: 0 };
+      };
+      const clock = { ...systemClock, now_ms: () => Date.now() + ahead_ms };
+      await engine({ "http.request": op }, manifest, () => "through", 60_000, clock);
+      const run = await until(run_id, ({ finished_at }) => finished_at !== null);
+      assert.deepEqual([run.status, tries], ["succeeded", 2], run.message ?? "");
     });
   }
 

@@ -16,6 +16,8 @@ import type { EngineOptions } from "./options.ts";
 export interface HeldRun extends Watched {
   readonly run_id: string;
   state: RunState;
+  /** How far the workspace's clock is ahead of this machine's: its run's times are by the former. */
+  ahead_ms: number;
   /** Whether the step that is being performed writes to the outside world. */
   outside: boolean;
 }
@@ -98,7 +100,7 @@ async function performBegun(
   const { run_id } = held;
   const { step_id } = step;
   held.outside = outside;
-  const outcome = await attemptStep(attempts, run_id, { state: held.state, step, wired, outside }, held);
+  const outcome = await attemptStep(attempts, run_id, { state: byOwnClock(held), step, wired, outside }, held);
   held.progress = null;
   held.outside = false;
   const used = { run_id, step_id, usage: held.usage, at_ms: attempts.clock.now_ms() };
@@ -119,7 +121,7 @@ async function following(
 ): Promise<Cleared | undefined> {
   const success = { step_id, attempt, duration_ms, result };
   const after = runProcess.evolve(held.state, { event_type: "step.succeeded", data: success });
-  const due = runProcess.next(after, attempts.clock.now_ms());
+  const due = runProcess.next(after, attempts.clock.now_ms() + held.ahead_ms);
   if (due?.kind !== "perform" || isRemoved(attempts.store.load, after)) return undefined;
   const { judged, wired } = await clear(attempts, held, after, due);
   if (judged !== null && judged.kind !== "go") return undefined;
@@ -127,6 +129,13 @@ async function following(
   return bytes + LIMITS.api_step_envelope_bytes > LIMITS.api_body_bytes
     ? undefined
     : { due, wired, outside: judged?.outside ?? false };
+}
+
+/** The run with its deadline by this machine's clock. */
+function byOwnClock({ state, ahead_ms }: HeldRun): RunState {
+  const { created } = state;
+  if (created?.deadline_ms === undefined) return state;
+  return { ...state, created: { ...created, deadline_ms: created.deadline_ms - ahead_ms } };
 }
 
 /** A step's parameters, and what is said of it here; null: they cannot be had, which the attempt says. */

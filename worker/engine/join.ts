@@ -29,6 +29,7 @@ interface Events {
 
 /** What a sign of life brings back. */
 interface Sign extends Pick<RunState, "cancel_reason" | "paused"> {
+  readonly lease_until_ms: number;
   readonly lease_left_ms: number;
   readonly kill_switch: boolean;
 }
@@ -43,6 +44,8 @@ function pairOf({ manifest_sha256, permission_hash }: Pair): Pair {
 interface Claim extends Pair {
   readonly run_id: string;
   readonly claim_token: string;
+  /** By the workspace's clock. */
+  readonly lease_until_ms: number;
 }
 
 /** One claimed run: its state as the workspace tells it, and what stands between its step and the workspace. */
@@ -169,7 +172,8 @@ async function one(
     declined.set(identity(claim), state.code === "policy_denied" ? Number.POSITIVE_INFINITY : later_ms);
     throw await notHere(state);
   }
-  const held = { ...watch(options.clock), claim, run_id, release, state, lease_until_ms, outside: false };
+  const ahead_ms = claim.lease_until_ms - lease_until_ms;
+  const held = { ...watch(options.clock), claim, run_id, release, state, lease_until_ms, ahead_ms, outside: false };
   await carryOut(options, workspace, engine_id, held, stop);
   return true;
 }
@@ -195,10 +199,10 @@ async function carryOut(
   const attempts: Attempts & EngineOptions = { ...options, engine_id, append: (_, command) => append(command) };
   try {
     while (!stop.aborted && !lost(held) && !isFinished(held.state) && !isRemoved(options.store.load, held.state)) {
-      const step = runProcess.next(held.state, clock.now_ms());
+      const there_ms = clock.now_ms() + held.ahead_ms;
+      const step = runProcess.next(held.state, there_ms);
       if (step === undefined) await clock.sleep(LIMITS.engine_poll_ms, stop);
-      else if (step.kind === "wait")
-        await clock.sleep(Math.min(step.until_ms - clock.now_ms(), LIMITS.engine_poll_ms), stop);
+      else if (step.kind === "wait") await clock.sleep(Math.min(step.until_ms - there_ms, LIMITS.engine_poll_ms), stop);
       else if (step.kind === "perform") await performSteps(attempts, append, held, step, stop);
       else if (step.kind === "post_note") return;
       else orThrow(await append(bookkeeping(engine_id, step, clock.now_ms())));
@@ -310,6 +314,7 @@ async function beat(
       }
       keep();
       held.lease_until_ms = sent_ms + given.lease_left_ms;
+      held.ahead_ms = given.lease_until_ms - held.lease_until_ms;
       keep = untilLost();
       held.state = { ...held.state, cancel_reason: given.cancel_reason, paused: given.paused };
       if (given.paused === null) held.gate.open();
