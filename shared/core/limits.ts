@@ -33,11 +33,9 @@ export const LIMITS = {
   schedule_preview_years: 50,
 
   // Schedule loop. A start later than `late` counts as missed; what was to start longer ago than `catch_up` is not caught
-  // up, unless the schedule declares another age, up to `catch_up_max`. That it is awake is noted every `awake`: with a
-  // sleep that is less than `machine_away`, so that a worker that is started again at once was not away.
+  // up, unless the schedule declares another age, up to `catch_up_max`.
   schedule_sleep_ms: 30_000,
   schedule_retry_ms: 1_000,
-  schedule_awake_ms: 20_000,
   schedule_late_ms: 120_000,
   schedule_catch_up_h: 168,
   schedule_catch_up_max_h: 744,

@@ -46,6 +46,23 @@ test("where nothing was measured the constraints are unknown and wait; where it 
   ]);
 });
 
+test("what was measured for a decision decides it, though measuring took a while", () => {
+  const schedule = { ...NIGHTLY, constraints: { plugged_in: true }, on_unknown: "run" as const };
+  const day = { until_ms: at("2026-03-02T00:00"), schedule };
+  const battery = { at_ms: at("2026-03-01T02:00:01.200"), readings: { plugged_in: { value: false } } };
+  const mains = { at_ms: at("2026-03-01T02:00:31"), readings: { plugged_in: { value: true } } };
+  assert.deepEqual(simulate({ ...day, records: [battery, mains] }), [
+    "03-01T02:00 waits_for_constraints",
+    "03-01T02:00 constraints_met",
+  ]);
+  const before = { ...mains, at_ms: at("2026-03-01T01:55") };
+  assert.deepEqual(simulate({ ...day, records: [before, battery] }).slice(0, 1), ["03-01T02:00 waits_for_constraints"]);
+  const absences = [{ from_ms: at("2026-03-01T01:00"), until_ms: at("2026-03-01T07:00") }];
+  const woken = { ...mains, at_ms: at("2026-03-01T07:00:01") };
+  const waits = { ...day, schedule: { ...schedule, on_unknown: "wait" as const } };
+  assert.deepEqual(simulate({ ...waits, absences, records: [woken] }), ["03-01T07:00 caught_up"]);
+});
+
 test("while the machine slept nothing is decided, and afterwards what was missed", () => {
   const absences = [{ from_ms: at("2026-03-01T01:00"), until_ms: at("2026-03-02T07:00") }];
   assert.deepEqual(simulate({ absences }), ["03-02T07:00 caught_up", "03-03T02:00 on_time"]);

@@ -38,6 +38,9 @@ export interface Simulation {
 /** How long a measurement speaks for the machine: while something waits, one is recorded at least this often. */
 const VALID_MS = LIMITS.machine_record_ms + 2 * LIMITS.machine_measure_ms;
 
+/** How long a measurement takes that a decision asks for: it is recorded so much later than what was due. */
+const TAKES_MS = LIMITS.machine_sensor_ms + LIMITS.machine_cpu_sample_ms;
+
 /**
  * What a schedule would have done: the same rules over the same measurements, on a clock that jumps from one moment that
  * matters to the next. Refusals: those of `scheduleDecider`.
@@ -102,10 +105,10 @@ function nextMoment(
   return Math.min(until_ms, ...changes.filter((at_ms): at_ms is number => at_ms !== undefined && at_ms > now_ms));
 }
 
-/** Of each sensor, what it said last, while that still holds. */
+/** Of each sensor, what it said last, while that still holds, or said when it was asked then. */
 function readingsAt(records: SimulationRequest["records"], now_ms: number): MachineReadings {
   let readings: MachineReadings = {};
-  for (let index = firstAfter(records, now_ms) - 1; index >= 0; index -= 1) {
+  for (let index = firstAfter(records, now_ms + TAKES_MS) - 1; index >= 0; index -= 1) {
     const record = records[index];
     if (record === undefined || now_ms - record.at_ms > VALID_MS) break;
     readings = { ...record.readings, ...readings };

@@ -78,6 +78,26 @@ test("measurements are recorded when they decide or change, and now and then whi
   );
 });
 
+test("the measurement that ends a wait is recorded, however young the last record is", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a", PLUGGED);
+  worker.machine.plugged_in = { value: false };
+  worker.pass(at("01:00"));
+  await worker.tick();
+  worker.pass(at("01:01"));
+  worker.machine.plugged_in = { value: true };
+  await worker.tick();
+  assert.equal(outcomeOf(worker, "install_a"), "constraints_met");
+  const records = machineRecords(worker.side().database, 0, Number.MAX_SAFE_INTEGER, 100);
+  assert.deepEqual(
+    records.map(({ at_ms, readings }) => [at_ms, readings.plugged_in]),
+    [
+      [at("01:00"), { value: false }],
+      [at("01:01"), { value: true }],
+    ],
+  );
+});
+
 test("with queue_one one run follows the running one, through a restart", async (context) => {
   const worker = openScheduleWorld(context, runs);
   worker.set("install_a", { overlap: "queue_one" });
@@ -231,8 +251,8 @@ test("a worker that was stopped, or lost its power, was away from when it last l
   assert.equal(fired?.trace.outcome, "caught_up");
   const absences = () =>
     machineAbsences(worker.side().database, at("01:00"), at("23:00"), 10).map((one) => ({ ...one }));
-  assert.deepEqual(absences(), [{ from_ms: at("00:45"), until_ms: at("05:10") }]);
-  assert.equal(fired.trace.away_ms, at("05:10") - at("00:45"));
+  assert.deepEqual(absences(), [{ from_ms: at("00:45") + 1, until_ms: at("05:10") }]);
+  assert.equal(fired.trace.away_ms, at("05:10") - at("00:45") - 1);
   worker.pass(at("05:10:40"));
   worker.reopen();
   await worker.tick();

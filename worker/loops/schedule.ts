@@ -11,6 +11,7 @@ import { mayStart } from "@oa/shared/schedule/timing.ts";
 import {
   type DueInstall,
   dueInstalls,
+  type HeldGroup,
   heldGroups,
   heldInstalls,
   nextStart,
@@ -67,7 +68,6 @@ export interface ScheduleLoop {
 export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   const { sql, clock } = ports;
   const watch = watchClock(clock, ports.awake);
-  const stayAwake = touching(ports);
   const measure = measuring(ports);
   let alarm = new AbortController();
   let after_install_id = "";
@@ -94,9 +94,11 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   const decideDue = async (signal: AbortSignal): Promise<boolean> => {
     const due = dueInstalls(sql, clock.now_ms(), LIMITS.schedule_batch);
     const groups = more_held || measure.isDue() ? heldGroups(sql) : [];
-    const machine = await measure.now([...due, ...groups], due.some(isConstrained), signal);
+    const decides = (readings: MachineReadings): boolean =>
+      due.some(isConstrained) || groups.some((group) => isFreed(group, readings));
+    const machine = await measure.now([...due, ...groups], decides, signal);
     const freed = groups
-      .filter((group) => evaluateConstraints(group.constraints, machine, group.on_unknown).verdict === "start")
+      .filter((group) => isFreed(group, machine))
       .flatMap(({ conditions, constraints }) =>
         heldInstalls(sql, conditions, LIMITS.schedule_batch).map((install_id) => ({ install_id, constraints })),
       );
@@ -126,7 +128,7 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
       if (ports.activeRuns(install_id) > 0) await cancel(ports, install_id);
     }
     const free = page.filter(isFree);
-    if (free.length > 0) await decideAll(free, await measure.now(free, true, signal));
+    if (free.length > 0) await decideAll(free, await measure.now(free, () => true, signal));
   };
 
   const tick = async (signal: AbortSignal = new AbortController().signal): Promise<number> => {
@@ -139,13 +141,13 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     }
     const progress = await decideDue(signal);
     await decideWaiting(signal);
+    stayAwake(ports);
     for (const fire of unstartedFires(sql, LIMITS.schedule_batch)) {
       if ((await startRun(ports, fire, held_back)) === "full") break;
     }
     const wait_ms = (nextStart(sql) ?? Number.POSITIVE_INFINITY) - clock.now_ms();
     // What the machine was away for explains all that was due then, however many ticks that takes.
     if (wait_ms > 0 || !progress) jump = NO_JUMP;
-    stayAwake();
     // More is due: at once, unless nothing could be decided.
     const idle_ms = wait_ms > 0 ? Math.min(wait_ms, LIMITS.schedule_sleep_ms) : progress ? 0 : LIMITS.schedule_retry_ms;
     const sleep_ms = more_held && progress ? 0 : idle_ms;
@@ -247,6 +249,10 @@ function isConstrained({ constraints }: Pick<DueInstall, "constraints">): boolea
   return sensorsFor(constraints).length > 0;
 }
 
+function isFreed({ constraints, on_unknown }: HeldGroup, readings: MachineReadings): boolean {
+  return evaluateConstraints(constraints, readings, on_unknown).verdict === "start";
+}
+
 /** The sensors, asked no more often than decisions need: one measurement serves a whole batch. */
 function measuring(ports: SchedulePorts) {
   let last: { readonly monotonic_ms: number; readonly readings: MachineReadings } | null = null;
@@ -261,7 +267,7 @@ function measuring(ports: SchedulePorts) {
     },
     now: async (
       askers: readonly Pick<DueInstall, "constraints">[],
-      decisive: boolean,
+      decides: (readings: MachineReadings) => boolean,
       signal: AbortSignal,
     ): Promise<MachineReadings> => {
       const sensors = [...new Set(askers.flatMap(({ constraints }) => sensorsFor(constraints)))];
@@ -272,24 +278,20 @@ function measuring(ports: SchedulePorts) {
       }
       const measured = await ports.measure(sensors, signal);
       last = { monotonic_ms: ports.clock.monotonic_ms(), readings: measured };
+      const decisive = decides(measured);
       await note(ports, { type: "measure", at_ms: ports.clock.now_ms(), readings: measured, decisive });
       return measured;
     },
   };
 }
 
-/** Notes now and then that the worker is awake; failing to must not keep anything from starting. */
-function touching({ awake, clock, report }: SchedulePorts): () => void {
-  let touched_ms = Number.NEGATIVE_INFINITY;
-  return () => {
-    if (awake === undefined || clock.monotonic_ms() - touched_ms < LIMITS.schedule_awake_ms) return;
-    touched_ms = clock.monotonic_ms();
-    try {
-      awake.touch(clock.now_ms());
-    } catch (error) {
-      report(error);
-    }
-  };
+/** Notes that the worker is awake; failing to must not keep anything from starting. */
+function stayAwake({ awake, clock, report }: SchedulePorts): void {
+  try {
+    awake?.touch(clock.now_ms());
+  } catch (error) {
+    report(error);
+  }
 }
 
 interface ClockJump {
@@ -305,7 +307,8 @@ const NO_JUMP: ClockJump = { clock_jump_ms: 0, away_ms: 0 };
  */
 function watchClock(clock: MonotonicClock, awake: LastAwake | undefined) {
   let offset_ms = clock.now_ms() - clock.monotonic_ms();
-  let meant_ms = awake?.last_ms() ?? Number.POSITIVE_INFINITY;
+  // When it last looked it was not away yet.
+  let meant_ms = 1 + (awake?.last_ms() ?? Number.POSITIVE_INFINITY);
   return {
     sleeps: (ms: number): void => {
       meant_ms = clock.now_ms() + ms;
