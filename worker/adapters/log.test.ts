@@ -118,6 +118,24 @@ describe("the worker's log", () => {
     assert.deepEqual(readdirSync(folder), ["worker.log"]);
     assert.equal(readFileSync(join(folder, "worker.log"), "utf8").trimEnd().split("\n").length, 2);
   });
+  it("of a worker that says little holds nothing older than its time", () => {
+    let now_ms = 1_750_000_000_000;
+    const { log, folder } = open({ now_ms: () => now_ms });
+    const oldest = (): number => {
+      const lines = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8").split("\n")[0] ?? "");
+      return Math.min(...lines.map((line) => Date.parse(JSON.parse(line).at)));
+    };
+    for (let day = 0; day < 40; day += 1) {
+      log.write("info", "a day");
+      // Restarts do not make a file young again.
+      if (day % 2 === 0) {
+        openLog({ folder, level: "info", redact, now_ms: () => now_ms, stderr: () => {} }).write("info", "again");
+      }
+      assert.ok(now_ms - oldest() <= LIMITS.log_ms, `day ${day}`);
+      now_ms += 86_400_000;
+    }
+    assert.ok(readdirSync(folder).length > 5);
+  });
   it("that cannot be written says so once on stderr and throws nothing", () => {
     writeFileSync(join(root, "file"), "");
     const { log, said } = open({ folder: join(root, "file") });

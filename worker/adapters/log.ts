@@ -1,4 +1,14 @@
-import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
@@ -38,21 +48,32 @@ export function openLog(options: LogOptions): Log {
   const file = join(options.folder, CURRENT);
   const most_bytes = options.file_bytes ?? LIMITS.log_file_bytes;
   let bytes = -1; // of the current file; not yet known
+  let begun_ms = 0; // when its first line was written
+  let pruned_ms = 0;
   let failing = false;
 
   const keep = (line: string): void => {
+    const now_ms = options.now_ms();
     if (bytes < 0) {
       mkdirSync(options.folder, { recursive: true, mode: 0o700 });
       bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-      prune(options);
+      begun_ms = bytes === 0 ? now_ms : beginningOf(file);
+      pruned_ms = 0;
     }
-    if (bytes > 0 && bytes + line.length > most_bytes) {
+    const line_bytes = Buffer.byteLength(line);
+    const isOld = now_ms - begun_ms >= LIMITS.log_ms / LIMITS.log_files;
+    if (bytes > 0 && (isOld || bytes + line_bytes > most_bytes)) {
       renameSync(file, join(options.folder, olderName(options)));
       bytes = 0;
-      prune(options);
+      pruned_ms = 0;
     }
+    if (now_ms - pruned_ms >= LIMITS.retention_ms) {
+      prune(options);
+      pruned_ms = now_ms;
+    }
+    if (bytes === 0) begun_ms = now_ms;
     appendFileSync(file, line, { mode: 0o600 });
-    bytes += Buffer.byteLength(line);
+    bytes += line_bytes;
   };
   const write = (level: LogLevel, message: string, fields: LogFields = {}): void => {
     const line = `${lineOf(options, level, message, fields)}\n`;
@@ -115,13 +136,30 @@ function lineOf({ now_ms, redact }: LogOptions, level: LogLevel, message: string
   return JSON.stringify({ at, level, message: clean(message), ...Object.fromEntries(values) });
 }
 
+/** When the first line of a file was written; where it does not say, the last one. */
+function beginningOf(file: string): number {
+  const [, at = ""] = /^\{"at":"([^"]+)"/.exec(firstBytes(file)) ?? [];
+  const at_ms = Date.parse(at);
+  return Number.isNaN(at_ms) ? statSync(file).mtimeMs : at_ms;
+}
+
+function firstBytes(file: string): string {
+  const fd = openSync(file, "r");
+  try {
+    const bytes = Buffer.alloc(64);
+    return bytes.toString("utf8", 0, readSync(fd, bytes));
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function olderName({ folder, now_ms }: LogOptions): string {
   const at = new Date(now_ms()).toISOString().replaceAll(/[:.]/g, "-");
   const taken = readdirSync(folder).filter((name) => name.startsWith(`worker-${at}`)).length;
   return `worker-${at}-${taken}.log`;
 }
 
-/** Deletes what is too old or too much. */
+/** Deletes what is too much, and files of which a line is too old. */
 function prune({ folder, now_ms }: LogOptions): void {
   const older = readdirSync(folder)
     .filter((name) => OLDER.test(name))
@@ -129,7 +167,6 @@ function prune({ folder, now_ms }: LogOptions): void {
     .reverse();
   for (const [index, name] of older.entries()) {
     const path = join(folder, name);
-    if (index >= LIMITS.log_files - 1 || statSync(path).mtimeMs < now_ms() - LIMITS.log_ms)
-      rmSync(path, { force: true });
+    if (index >= LIMITS.log_files - 1 || beginningOf(path) < now_ms() - LIMITS.log_ms) rmSync(path, { force: true });
   }
 }

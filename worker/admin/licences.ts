@@ -26,7 +26,8 @@ export function licencesPort(options: {
   return {
     list,
     add: async ({ bundle, online = false, trusted_edges = [] }, signal) => {
-      if (online && edge === null) return reject("usage", "no edge is set: set edge_url in config.json");
+      if (online && edge === null)
+        return reject("usage", "no edge is set: set edge_url in config.json (with local_only none is used)");
       const now_ms = options.now_ms();
       const report = await checkReceipt(bundle, {
         ...{ networks: config.payment_networks, trusted_edges, schnorr, signal },

@@ -15,7 +15,7 @@ import type { LookUp } from "./upgrade-source.ts";
 /** What is asked of the edge is answered so where there is none. */
 export const NO_EDGE = reject(
   "unreachable",
-  "no edge is set: start the worker with --edge URL, or set edge_url in config.json",
+  "no edge is set: start the worker with --edge URL, or set edge_url in config.json (with local_only none is used)",
 );
 
 /** The edge's catalog, as the moderators that the owner chose leave it. */

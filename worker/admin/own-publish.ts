@@ -22,7 +22,10 @@ export function relaysFor(
 ): readonly string[] | Rejection {
   const relays = named === undefined || named.length === 0 ? options.relays : named;
   if (relays.length > 0) return [...new Set(relays)];
-  return reject("usage", "no relay is known: name one, or set relays or edge_url in config.json");
+  return reject(
+    "usage",
+    "no relay is known: name one, or set relays or edge_url in config.json (with local_only none is used)",
+  );
 }
 
 /**
