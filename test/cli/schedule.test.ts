@@ -179,6 +179,11 @@ test("an installed schedule is listed, explained and simulated; wrong settings a
     schedule: { on_unknown: string };
   };
   assert.deepEqual([simulated.code, decisions.length, edited.on_unknown], [0, 2, "run"]);
+  for (const words of [["list"], ["next", "nightly"]]) {
+    const { stdout, stderr } = await oa(["schedule", ...words, "--data", data_dir], env);
+    assert.match(stdout, /0 2 \* \* \* /);
+    assert.match(stderr, /^No worker is running: nothing starts by itself before `oa up`/, words.join(" "));
+  }
   const table = await oa(["schedule", "simulate", "nightly", "--data", data_dir], env);
   assert.match(
     table.stdout,

@@ -4,6 +4,7 @@ import type { ScheduleChanges } from "@oa/shared/generated/types.ts";
 import type { Quarantine } from "@oa/shared/policy/views.ts";
 import type { ScheduleView } from "@oa/shared/schedule/views.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { noteNobody } from "./nobody-starts.ts";
 import { table } from "./table.ts";
 
 interface Listed extends ScheduleView {
@@ -16,14 +17,16 @@ export const command: Command = defineCommand({
   words: ["schedule", "list"],
   summary: "List what is on a schedule, the next start first",
   examples: ["oa schedule list", "oa schedule list --json"],
-  run: async ({ api, print }) => {
-    const answer = await (await api()).get<{ readonly schedules: readonly Listed[] }>("/v1/schedule");
+  run: async ({ api, note, print }) => {
+    const client = await api();
+    const answer = await client.get<{ readonly schedules: readonly Listed[] }>("/v1/schedule");
     if (isRejection(answer)) return answer;
     print(answer, () =>
       answer.schedules.length === 0
         ? "Nothing is on a schedule."
         : table(["INSTALL", "UPGRADE", "SCHEDULE", "NEXT", "LAST"], answer.schedules.map(row)),
     );
+    if (answer.schedules.length > 0) noteNobody(client, note);
     return 0;
   },
 });

@@ -4,6 +4,7 @@ import type { CronSchedule } from "@oa/shared/generated/types.ts";
 import type { ClockChange, Preview } from "@oa/shared/schedule/preview.ts";
 import { type Command, type CommandContext, defineCommand, type ExitCode } from "./command.ts";
 import { findInstall, INSTALL_NAME } from "./find-install.ts";
+import { noteNobody } from "./nobody-starts.ts";
 import { describeOwn } from "./schedule-set.ts";
 import { plain } from "./terminal.ts";
 import { machineTimeZone, readInstant, readWindow } from "./time-options.ts";
@@ -51,7 +52,7 @@ export const command: Command = defineCommand({
 });
 
 async function nextOfInstall(
-  { api, print }: Pick<CommandContext, "api" | "print">,
+  { api, note, print }: Pick<CommandContext, "api" | "note" | "print">,
   name: string,
   { from, count }: { readonly from: string | undefined; readonly count: number },
 ): Promise<ExitCode | Rejection> {
@@ -70,6 +71,7 @@ async function nextOfInstall(
   const lines = schedule === null || found.fires.length === 0 ? [] : describe(found, schedule.timezone).split("\n");
   const chosen = whose.filter((line) => !line.startsWith("Next:"));
   print(found, () => [what, ...chosen, ...lines, ...outside(schedule)].map(plain).join("\n"));
+  if (schedule !== null) noteNobody(client, note);
   return 0;
 }
 
