@@ -48,6 +48,16 @@ test("a process that is killed leaves no lock behind", async () => {
   lock.release();
 });
 
+test("a damaged lock is named, and what helps", async () => {
+  const data_dir = join(folder, "damaged");
+  (await takeDataLock(data_dir))?.release();
+  writeFileSync(join(data_dir, "lock.sqlite"), "no database\n".repeat(500));
+  await assert.rejects(takeDataLock(data_dir), {
+    code: "file_access",
+    message: `${join(data_dir, "lock.sqlite")} is damaged: delete it, since nothing is kept in it`,
+  });
+});
+
 test("a full disk is named as what it is", (t) => {
   mkdirSync(join(folder, "full"));
   const script = `

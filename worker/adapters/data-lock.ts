@@ -39,6 +39,8 @@ async function openLock(data_dir: string, file: string): Promise<DatabaseSync> {
 
 const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
 
 /** Of an extended result code, the low byte says what happened. */
 function isResult(error: unknown, code: number): boolean {
@@ -49,6 +51,10 @@ function cannotUse(data_dir: string, error: unknown): Fault {
   if (isResult(error, SQLITE_FULL) || (error as NodeJS.ErrnoException).code === "ENOSPC") {
     const message = `the disk with the data folder ${data_dir} is full: free some space`;
     return new Fault("disk_full", message, { retryable: true, cause: error });
+  }
+  if (isResult(error, SQLITE_NOTADB) || isResult(error, SQLITE_CORRUPT)) {
+    const message = `${join(data_dir, "lock.sqlite")} is damaged: delete it, since nothing is kept in it`;
+    return new Fault("file_access", message, { cause: error });
   }
   return new Fault("file_access", `the data folder ${data_dir} cannot be used: ${(error as Error).message}`, {
     cause: error,
