@@ -4,7 +4,7 @@ import { type EventContext, inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type Task, task } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { licenseDecider } from "@oa/shared/license/decider.ts";
@@ -119,9 +119,11 @@ export function openEngine(options: EngineOptions): Engine {
   };
 
   /** Appends what the owner or the machine asks of a run; the events, or the refusal. */
-  const ask = (run_id: string, command: RunCommand, by: Actor) => {
+  const ask = async (run_id: string, command: RunCommand, by: Actor) => {
     const context = asked(clock.now_ms(), run_id, by);
-    return database.commit(() => store.handle(context, [task(runDecider, run_id, command)]));
+    const recorded = await database.commit(() => store.handle(context, [task(runDecider, run_id, command)]));
+    const unknown = isRejection(recorded) && recorded.code === "not_found";
+    return unknown ? reject("not_found", `there is no run ${run_id}`) : recorded;
   };
   const cancel: Engine["cancel"] = async (run_id, reason, by = OWNER) => {
     const recorded = await ask(run_id, { type: "cancel", reason: clip(reason, 500) }, by);

@@ -62,6 +62,14 @@ test("a run is started with a valid body and answered with its id", async () => 
   assert.deepEqual(asked, [INSTALL]);
 });
 
+test("an instant of the query string is one that exists", async () => {
+  const { ask } = appOver({});
+  for (const at of ["yesterday", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "2026-03-08T02:00:00", ""]) {
+    const answer = await ask("GET", `/v1/schedule/${INSTALL}/why?at=${at}`);
+    assert.deepEqual([answer.status, answer.body.error.code], [400, "usage"], at);
+  }
+});
+
 test("a rejection of a port becomes its code, its sentence and its HTTP status", async () => {
   const { ask } = appOver({ runs: { get: (id) => reject("not_found", `there is no run ${id}`) } });
   const answer = await ask("GET", "/v1/runs/run_9");

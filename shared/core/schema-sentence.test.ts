@@ -18,6 +18,25 @@ test("what is wrong is said with its place, what may stand there, and what does"
   assert.equal(schemaSentence(null, { what: "the body" }), "the body is not valid");
 });
 
+test("of several forms the one that was meant is spoken of", () => {
+  const step = (command: object): string => {
+    assert.ok(!validators.isControlRunStep({ command }));
+    return schemaSentence(validators.isControlRunStep.errors, { what: "the body" });
+  };
+  assert.equal(step({ step_id: "a" }), "/command/type is missing, or is no text");
+  assert.equal(step({ type: "explode" }), "/command/type is not one that this version knows");
+  assert.equal(step({ type: "log", step_id: "a", level: "info" }), "/command/line is missing");
+});
+
+test("an instant is asked for by an example", () => {
+  const asked = { expression: "0 2 * * *", timezone: "UTC", from: "2026-02-30T00:00:00Z", count: 1 };
+  assert.ok(!validators.isControlSchedulePreview(asked));
+  assert.equal(
+    schemaSentence(validators.isControlSchedulePreview.errors, { what: "the body" }),
+    "/from must be an instant like 2026-03-08T02:00:00Z",
+  );
+});
+
 test("what is missing is named", () => {
   assert.ok(!validators.isPolicyAction({}));
   assert.equal(schemaSentence(validators.isPolicyAction.errors, { what: "it" }), "/action_type is missing");

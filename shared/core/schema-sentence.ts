@@ -25,6 +25,10 @@ export function schemaRule({ keyword, params, message }: ValidationError): strin
       return `must be at least ${params.limit}`;
     case "maximum":
       return `must be at most ${params.limit}`;
+    case "format":
+      return params.format === "date-time"
+        ? "must be an instant like 2026-03-08T02:00:00Z"
+        : (message ?? "is not valid");
     case "uniqueItems":
       return "must not name the same thing twice";
     default:

@@ -222,6 +222,10 @@ describe("the engine", () => {
       return isRejection(started) ? started.code : started;
     };
     assert.equal(await code("install_none"), "not_found");
+    for (const change of [world.engine.cancel, world.engine.pause, world.engine.resume]) {
+      const refused = await change("run_none", "enough");
+      assert.equal(refused?.message, "there is no run run_none");
+    }
     const install_id = world.install(fetchAndWrite);
     const run_id = await startRun(install_id);
     assert.equal(await code(install_id), "already_running");

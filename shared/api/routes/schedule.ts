@@ -39,7 +39,10 @@ export function scheduleRoutes({ schedule }: ControlPorts): Hono {
 function readInstant(name: string, text: string | undefined): number | null | Rejection {
   if (text === undefined) return null;
   const at_ms = /^\d{4}-\d\d-\d\dT[\d:.]{5,15}(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(at_ms)) return at_ms;
+  // A day that no calendar has would be read as one after it.
+  const day = text.slice(0, 10);
+  const known = !Number.isNaN(at_ms) && new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
+  if (known) return at_ms;
   return reject(
     "usage",
     `${name} must be an instant like 2026-03-08T02:00:00Z, not ${JSON.stringify(text.slice(0, 40))}`,
