@@ -315,7 +315,7 @@ export interface ControlPorts {
     readonly simulate: (install_id: string, request: ControlScheduleSimulation) => object | Rejection;
   };
   readonly audit: {
-    readonly verify: () => ChainReport;
+    readonly verify: () => Promise<ChainReport>;
     /** JSON Lines: the streams' heads first, then every link. */
     readonly export: () => Iterable<string>;
   };

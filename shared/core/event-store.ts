@@ -5,6 +5,7 @@ import {
   appendEvents,
   createLog,
   eventRows,
+  lastPlace,
   misplacedEvent,
   type Pending,
   repeatedRows,
@@ -16,7 +17,7 @@ import {
   type Written,
 } from "./event-log.ts";
 import { type Sha256Hex, sha256Hex } from "./hash.ts";
-import { type ChainLink, type ChainReport, type StreamHead, verifyChain } from "./hash-chain.ts";
+import { type ChainLink, type ChainReport, drained, type StreamHead, verifyingChain } from "./hash-chain.ts";
 import type { RandomBytes } from "./id.ts";
 import { type Advanced, type LoadState, openLogMemory } from "./log-memory.ts";
 import type { Projection } from "./projection.ts";
@@ -57,6 +58,8 @@ export interface EventStore {
   /** The log as chain links, for the audit and the export. Lazy: reads in pages. */
   readonly links: () => Iterable<ChainLink>;
   readonly verify: () => ChainReport;
+  /** The same of the log as it is now, with pauses in which it may grow. */
+  readonly verifying: () => Generator<void, ChainReport>;
   /** Empties the projections and replays the log into them, in one transaction. */
   readonly rebuild: () => void;
 }
@@ -135,8 +138,18 @@ export function openEventStore(
   const after = function* (position: number) {
     for (const row of eventRows(sql, position)) yield { position: row.position, event: toEvent(sql, row) };
   };
-  const links = function* () {
-    for (const row of eventRows(sql)) yield toLink(sql, row);
+  const links = function* (until = Number.MAX_SAFE_INTEGER) {
+    for (const row of eventRows(sql)) {
+      if (row.position > until) return;
+      yield toLink(sql, row);
+    }
+  };
+  const verifying = function* (): Generator<void, ChainReport> {
+    const last = lastPlace(sql)?.position ?? 0;
+    const report = yield* verifyingChain(links(last), streamHeads(sql), sha256);
+    const misplaced = report.ok ? misplacedEvent(sql) : undefined;
+    if (misplaced === undefined) return report;
+    return { ...report, ok: false, first_bad: { ...misplaced, code: "misplaced" } };
   };
   return {
     handle,
@@ -145,16 +158,12 @@ export function openEventStore(
       return memory.load(decider, subject_id);
     },
     after,
-    links,
+    links: () => links(),
     heads: () => streamHeads(sql),
     bySubject: (subject_id) => [...eventRows(sql, 0, subject_id)].map((row) => toEvent(sql, row)),
     byStream: (stream, from_seq, limit) => streamRows(sql, stream, from_seq, limit).map((row) => toEvent(sql, row)),
-    verify: () => {
-      const report = verifyChain(links(), streamHeads(sql), sha256);
-      const misplaced = report.ok ? misplacedEvent(sql) : undefined;
-      if (misplaced === undefined) return report;
-      return { ...report, ok: false, first_bad: { ...misplaced, code: "misplaced" } };
-    },
+    verify: () => drained(verifying()),
+    verifying,
     rebuild: () =>
       sql.transaction(() => {
         for (const { tables } of projections) for (const table of tables) sql.run(`DELETE FROM ${table}`);

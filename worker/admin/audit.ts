@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import {
   type ChainLink,
@@ -17,6 +18,16 @@ export function* exportLines(store: Pick<EventStore, "heads" | "links">): Genera
   for (const link of store.links()) {
     // The log goes on growing while it is read.
     if (link.seq <= (last.get(link.stream) ?? 0)) yield JSON.stringify(link);
+  }
+}
+
+/** Checks the log as it is now; others have their turn meanwhile, however long it is. */
+export async function verifyLog(store: Pick<EventStore, "verifying">): Promise<ChainReport> {
+  const verifying = store.verifying();
+  for (;;) {
+    const step = verifying.next();
+    if (step.done === true) return step.value;
+    await setImmediate();
   }
 }
 

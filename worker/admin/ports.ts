@@ -26,7 +26,7 @@ import { answerSearch } from "../ops/searchkit-query.ts";
 import type { SearchIndexes } from "../searchkit/indexes.ts";
 import { readSchema } from "./api-schemas.ts";
 import { approvalsPort } from "./approvals.ts";
-import { exportLines } from "./audit.ts";
+import { exportLines, verifyLog } from "./audit.ts";
 import type { DecideAll } from "./decide.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { type InstallsOptions, installsPort } from "./installs.ts";
@@ -136,7 +136,7 @@ export function controlPorts(options: PortsOptions): ControlPorts {
         { ...options, signal, treeOf: (root) => treeOf(root, options.home) },
       ),
     schedule: schedulePort(options),
-    audit: { verify: () => store.verify(), export: () => exportLines(store) },
+    audit: { verify: () => verifyLog(store), export: () => exportLines(store) },
     pairings: pairingsPort({ ...options, relays: config.relays, edge_url: config.edge_url }),
     policy: policyPort(options),
     secrets: secretsPort(options),

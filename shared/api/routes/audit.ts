@@ -6,7 +6,7 @@ import type { ControlPorts } from "../ports.ts";
 /** `/v1/audit`: the log's hash chain, checked here or exported to be checked elsewhere. */
 export function auditRoutes({ audit }: ControlPorts): Hono {
   const routes = new Hono();
-  routes.get("/verify", (context) => context.json(audit.verify()));
+  routes.get("/verify", async (context) => context.json(await audit.verify()));
   routes.get("/export", (context) => {
     context.header("Content-Type", "application/jsonl");
     return stream(context, async (out) => {
