@@ -81,6 +81,7 @@ export function explain(facts: WhyFacts): Why {
     ...gateSentence("Budget", trace.budget),
     outcomeSentence(decision, { waits, started: run !== null, opens_ms: schedule?.next_fire_ms ?? null }, zone),
     ...resultSentences(facts, decision, zone),
+    ...offSentences(facts, decision, zone),
     ...(waits ? measured.filter(({ met }) => met !== "yes").map((now) => `Now: ${measurement(now)}.`) : []),
     ...next,
   ];
@@ -137,7 +138,12 @@ function dueSentences(trace: ScheduleTrace, zone: string, at_ms: number | null):
   const last = at_ms !== null && at_ms - due_ms >= 60_000 ? "Before that time it was last due" : "It was due";
   const sentences = [`${last} at ${shown(zone, due_ms)}${jitter}.`];
   if (due_times > 1) {
-    sentences.push(`That stands for ${due_times} due times since ${shown(zone, first_due_ms)}: they make one run.`);
+    const since = `due times since ${shown(zone, first_due_ms)}`;
+    const stands =
+      trace.counted_from_ms === undefined
+        ? `${due_times} ${since}`
+        : `all ${since}, ${due_times - 1} of them after ${shown(zone, trace.counted_from_ms)}`;
+    sentences.push(`That stands for ${stands}: they make one run.`);
   }
   return sentences;
 }
@@ -259,6 +265,16 @@ function resultSentences(facts: WhyFacts, decision: Decision, zone: string): rea
   if (decision.kind !== "deferred" || changed === undefined) return [];
   if (changed.kind === "cleared") return [`The wait ended at ${shown(zone, changed.at_ms)}: ${changed.reason}.`];
   return ["Then its schedule was changed, which ended the wait."];
+}
+
+/** Why nothing was due since what was decided last, where it was taken off its schedule and is on one again. */
+function offSentences(facts: WhyFacts, decision: Decision, zone: string): readonly string[] {
+  const off = clearedOf(facts);
+  const again = facts.changes.findLast(({ kind }) => kind === "set");
+  const told = decision.kind === "deferred" || (decision.kind === "fired" && facts.run === null);
+  if (facts.at_ms !== null || off === null || again === undefined || again.at_ms < off.at_ms || told) return [];
+  const reason = off.reason.replace(" is ", " was ");
+  return [`It was on no schedule from ${shown(zone, off.at_ms)} to ${shown(zone, again.at_ms)}: ${reason}.`];
 }
 
 function clearedOf({ changes }: WhyFacts): Extract<ScheduleLogEntry, { kind: "cleared" }> | null {

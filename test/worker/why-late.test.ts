@@ -117,6 +117,31 @@ test("what ended a wait is said also to who asks for the time of the wait", asyn
   assert.match(sentences.join(" "), /The wait ended at 2026-01-02 02:30\+00:00 \(UTC\): the install is removed/);
 });
 
+test("that an install was off its schedule since it was last due is said where no time is asked about", async (context) => {
+  const worker = openWhyWorld(context, { on_missed: "skip" });
+  const schedule = toCronSchedule({ ...NIGHTLY, on_missed: "skip" }, "UTC");
+  assert.ok(schedule !== null);
+  const { install_id } = worker;
+  worker.check("2026-01-02T09:00", { away_ms: 8 * HOUR_MS });
+  worker.pass("2026-01-02T12:00");
+  worker.send({ type: "clear", reason: "the install is disabled" });
+  worker.pass("2026-01-05T12:00");
+  worker.send({ type: "set", now_ms: at("2026-01-05T12:00"), install_id, worker_id: "w", schedule });
+  assert.deepEqual((await worker.why()).sentences.slice(-2), [
+    "It was on no schedule from 2026-01-02 12:00+00:00 (UTC) to 2026-01-05 12:00+00:00 (UTC): the install was disabled.",
+    "It is due next at 2026-01-06 02:00+00:00 (UTC).",
+  ]);
+});
+
+test("of what was missed longer than a week ago it is not said how often it was due", async (context) => {
+  const worker = openWhyWorld(context);
+  worker.check("2026-03-02T09:00", { away_ms: 59 * DAY_MS });
+  assert.equal(
+    (await worker.why()).sentences[1],
+    "That stands for all due times since 2026-01-02 02:00+00:00 (UTC), 7 of them after 2026-02-23 09:00+00:00 (UTC): they make one run.",
+  );
+});
+
 test("after a clock that was years ahead each due time is told by its own decision", async (context) => {
   const worker = openWhyWorld(context);
   worker.check("2030-06-01T09:00", { clock_jump_ms: 4 * 365 * DAY_MS });
