@@ -69,6 +69,17 @@ test("a time that is not HH:MM, and a window that is never open, are refused wit
   }
 });
 
+test("half a window is refused by what was given of it", () => {
+  for (const half of [
+    { start: "22:00", end: "" },
+    { start: "", end: "22:00" },
+  ]) {
+    const refusal = parseWindow(half);
+    assert.ok(isRejection(refusal));
+    assert.match(refusal.message, /a start and an end, like 01:00-05:00, not "22:00" alone/);
+  }
+});
+
 test("it is open at its opening, closed at its closing, and the other way round a minute before", () => {
   const minute = fc.integer({ min: 0, max: 24 * 60 - 1 });
   const zone = fc.constantFrom(CHICAGO, "Australia/Lord_Howe", "Pacific/Apia", "UTC");

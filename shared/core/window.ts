@@ -17,6 +17,10 @@ export function parseWindow(window: { readonly start: string; readonly end: stri
   const end_minute = minuteOf(window.end);
   if (start_minute === null || end_minute === null) {
     const wrong = start_minute === null ? window.start : window.end;
+    if (wrong === "") {
+      const given = JSON.stringify(`${window.start}${window.end}`.slice(0, 40));
+      return reject("window_invalid", `a window has a start and an end, like 01:00-05:00, not ${given} alone`);
+    }
     return reject("window_invalid", `${JSON.stringify(wrong.slice(0, 40))} is not a time of day like 01:00 or 23:30`);
   }
   if (start_minute === end_minute) {

@@ -17,7 +17,7 @@ import { at, OPEN } from "./schedule.ts";
 export const NIGHTLY: UpgradeSchedule = { type: "cron", expression: "0 2 * * *", timezone: "UTC" };
 
 /** A worker whose clock a test moves, with one install on a schedule. */
-export function openWhyWorld(context: TestContext, changes: Partial<UpgradeSchedule> = {}) {
+export function openWhyWorld(context: TestContext, changes: Partial<UpgradeSchedule> = {}, base = NIGHTLY) {
   let now_ms = at("2026-01-01T12:00");
   const machine: { readings: MachineReadings } = { readings: {} };
   const worker = { decides: false };
@@ -27,7 +27,7 @@ export function openWhyWorld(context: TestContext, changes: Partial<UpgradeSched
     projections: [scheduleProjection, machineProjection, triggerProjection],
   });
   context.after(() => world.close());
-  const schedule = { ...NIGHTLY, ...changes };
+  const schedule = { ...base, ...changes };
   const manifest = { ...manifestOf([{ op: "fs.read", path: "~/x" }], { filesystem: ["~/x"] }), schedule };
   const install_id = world.install({
     ...manifest,

@@ -276,6 +276,18 @@ test("what the owner chose is said beside what the upgrade declares", async (con
   assert.deepEqual([back.schedule?.expression, back.schedule_changes], ["0 2 * * *", null]);
 });
 
+test("what names no zone is looked ahead in by the zone it was put on, also on a machine that has moved", async (context) => {
+  const worker = open(context, {}, { type: "cron", expression: "0 2 * * *" });
+  const { install_id } = worker;
+  const tokyo = toCronSchedule({ type: "cron", expression: "0 2 * * *" }, "Asia/Tokyo");
+  assert.ok(tokyo !== null);
+  worker.send({ type: "set", now_ms: at("2026-01-01T12:00"), install_id, worker_id: "w", schedule: tokyo });
+  const ahead = worker.port.get(install_id, null, 1);
+  assert.ok(!isRejection(ahead));
+  assert.deepEqual([ahead.timezone, ahead.fires], ["Asia/Tokyo", ["2026-01-01T17:00:00.000Z"]]);
+  assert.equal((await worker.why()).next_due_at, ahead.fires[0]);
+});
+
 test("what no schedule can be kept by is refused by its code, and changes nothing", async (context) => {
   const worker = open(context);
   const app = controlApp({ schedule: worker.port, report: () => {} } as unknown as ControlPorts);
