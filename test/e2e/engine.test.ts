@@ -215,6 +215,22 @@ describe("the engine", () => {
     assert.deepEqual([run.status, run.code, run.steps[1]?.status], ["failed", "reference_unresolved", "failed"]);
   });
 
+  it("does not begin a step that needs what its owner took away meanwhile", async () => {
+    const free = Promise.withResolvers<void>();
+    open({
+      "http.request": (params, context) => free.promise.then(() => get(params, context)),
+      "fs.write": async () => written,
+    });
+    const install_id = world.install(fetchAndWrite);
+    const run_id = await startRun(install_id);
+    const revoked = [{ permission: "filesystem:write:/data/**", granted: "filesystem:write:/data/**" }] as const;
+    const taken = task(installDecider, install_id, { type: "set_revocations", revoked });
+    assert.ok(!isRejection(world.store.handle(contextOf(Date.now()), [taken])));
+    free.resolve();
+    const run = await end(run_id);
+    assert.deepEqual([run.status, run.code, run.steps[0]?.status], ["failed", "permission_revoked", "succeeded"]);
+  });
+
   it("says why there can be no run", async () => {
     open({ "http.request": () => new Promise(() => undefined), "fs.write": async () => written });
     const code = async (install_id: string) => {

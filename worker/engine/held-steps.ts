@@ -28,7 +28,9 @@ export type AppendHeld = (command: RunCommand, next?: ControlStepNext) => Promis
 type Due = Extract<RunStep, { kind: "perform" }>;
 
 /** Why the workspace lets no step start any more: the run ends with it. */
-const STOPPED_THERE: ReadonlySet<string> = new Set(["kill_switch_active", "install_quarantined", "timeout"]);
+const STOPPED_THERE: ReadonlySet<string> = new Set([
+  ...["kill_switch_active", "install_quarantined", "permission_revoked", "timeout"],
+]);
 
 /** A step that this machine's own rules let through, with its parameters. */
 interface Cleared {

@@ -3,11 +3,12 @@ import { approvalsFor, countRequested, requestOf } from "@oa/shared/approval/vie
 import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import { redact } from "@oa/shared/core/secrets.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import type { PolicyAction, PolicyApproval, RunStepPlan } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
+import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import {
   actionHash,
   actionOfStep,
@@ -21,6 +22,7 @@ import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { evaluate, type PolicyDecision, type PolicyReason } from "@oa/shared/policy/evaluate.ts";
 import { idempotencyKey, type RunState } from "@oa/shared/run/process.ts";
 import { performedAction, writeSentence } from "@oa/shared/upgrade/step-action.ts";
+import { performedNeeds, refuseRevoked } from "@oa/shared/upgrade/use.ts";
 import { circumstances, quotasOf, usesOf } from "./circumstances.ts";
 import type { EngineOptions } from "./options.ts";
 
@@ -47,12 +49,16 @@ export interface JudgedStep {
 /**
  * Whether a step may be performed now, by the rules, the owner's approvals and what was used so far. `load` sees what
  * the transaction that asks has decided already. Faults in `stop`: kill_switch_active, install_quarantined,
- * not_permitted, quota_exceeded, action_zone_mismatch, approval_denied, approval_expired, approval_revoked,
+ * not_permitted, permission_revoked, quota_exceeded, action_zone_mismatch, approval_denied, approval_expired, approval_revoked,
  * manifest_hash_mismatch, busy, policy_denied, and those of `performedAction`.
  */
 export function judgeStep(options: JudgeOptions, load: EventStore["load"], judged: JudgedStep): Judgement {
   const { clock, config } = options;
   const { run_id, plan, params } = judged;
+  const taken = refuseTaken(load, judged, config.home);
+  if (taken !== null) {
+    return { kind: "stop", fault: new Fault(taken.code, `step ${plan.step_id}: ${taken.message}`), tasks: [] };
+  }
   const { install_id, manifest_sha256 = "", grant = [] } = judged.state.created ?? {};
   const who = { principal: config.worker, ...(install_id == null ? {} : { install_id }), run_id };
   const step = performedAction(plan, params, { manifest_sha256, home: config.home, ...who });
@@ -82,11 +88,26 @@ export function judgeStep(options: JudgeOptions, load: EventStore["load"], judge
   };
 }
 
-/** The run's manifest, where its install still has it: as what runs, or on trial. */
-function installedManifest(load: EventStore["load"], { created }: RunState): string | null {
+/** The release that a run is of, where its install still has it: as what runs, or on trial. */
+function installedRelease(load: EventStore["load"], { created }: RunState): InstalledRelease | undefined {
   const { active, candidate } = load(installDecider, created?.install_id ?? "");
-  const has = [active, candidate].some((one) => one?.pins.manifest_sha256 === created?.manifest_sha256);
-  return created !== null && has ? created.manifest_sha256 : null;
+  return [active, candidate].find((one) => one?.pins.manifest_sha256 === created?.manifest_sha256) ?? undefined;
+}
+
+function installedManifest(load: EventStore["load"], state: RunState): string | null {
+  return installedRelease(load, state)?.pins.manifest_sha256 ?? null;
+}
+
+/** What a step needs of what the owner has taken away since its run was made; null: nothing. Refusal: permission_revoked. */
+export function refuseTaken(
+  load: EventStore["load"],
+  { state, plan, params }: Pick<JudgedStep, "state" | "plan" | "params">,
+  home: string,
+): Rejection | null {
+  const { grant, revoked } = installedRelease(load, state) ?? { grant: [], revoked: [] };
+  if (revoked.length === 0) return null;
+  const install_id = state.created?.install_id ?? null;
+  return refuseRevoked(performedNeeds({ op: plan.op, params }, home), { grant, revoked, install_id });
 }
 
 /** The approvals that would let themselves be used for the action now. */

@@ -7,13 +7,14 @@ import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { knownReason } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import type { ControlRunStep } from "@oa/shared/generated/types.ts";
+import type { ControlRunStep, ControlStepNext } from "@oa/shared/generated/types.ts";
 import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { type EngineCommand, type LeaseProof, type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { succeedAndStart } from "@oa/shared/run/onward.ts";
 import { isFinished, type RunState, runProcess } from "@oa/shared/run/process.ts";
 import { claimableRuns } from "@oa/shared/run/views.ts";
 import { isRemoved, REMOVED } from "./drive.ts";
+import { refuseTaken } from "./judge.ts";
 import { noteRelays } from "./note.ts";
 import type { EngineOptions } from "./options.ts";
 import { identity } from "./own-release.ts";
@@ -81,9 +82,16 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
     heldTask(run_id, shown, by, (holder) => task(runDecider, run_id, { ...ask(), ...holder }));
 
   /** What the workspace has against the start of a step, whoever carries its runs out; null: nothing. */
-  const refuseStep = (load: EventStore["load"], state: RunState, step_id: string): Rejection | null => {
-    const writes = state.steps.some(({ plan }) => plan.step_id === step_id && plan.effect === "external_write");
-    if (writes && options.kill_switch.isOn()) {
+  const refuseStep = (
+    load: EventStore["load"],
+    state: RunState,
+    { step_id, params }: ControlStepNext,
+  ): Rejection | null => {
+    const { plan } = state.steps.find((step) => step.plan.step_id === step_id) ?? {};
+    if (plan === undefined) return null;
+    const taken = refuseTaken(load, { state, plan, params }, config.home);
+    if (taken !== null) return taken;
+    if (plan.effect === "external_write" && options.kill_switch.isOn()) {
       return reject("kill_switch_active", `the kill switch is on: step ${step_id} is not started`);
     }
     const { install_id = null } = state.created ?? {};
@@ -100,7 +108,7 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
         const state = load(runDecider, run_id);
         const now_ms = clock.now_ms();
         if (command.type === "start_step") {
-          const why = refuseStep(load, state, command.step_id) ?? refuseStart(state, now_ms);
+          const why = refuseStep(load, state, command) ?? refuseStart(state, now_ms);
           if (why !== null) return why;
         }
         if (command.type === "succeed_step") {
@@ -111,7 +119,7 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
             return reject("too_large", `the result of step ${success.step_id} is ${bytes} bytes, ${over}`);
           }
           const done = { ...success, ...holder };
-          const alone = next === undefined || refuseStep(load, state, next.step_id) !== null;
+          const alone = next === undefined || refuseStep(load, state, next) !== null;
           if (alone) return runDecider.decide(state, done);
           return succeedAndStart(state, done, { type: "start_step", run_id, ...next, ...holder }, now_ms);
         }
