@@ -19,6 +19,8 @@ export interface ProcessOptions {
   /** Of stdout and stderr together; one byte more kills the child. */
   readonly max_output_bytes: number;
   readonly signal: AbortSignal;
+  /** What faults call it; the command where absent. */
+  readonly called?: string;
 }
 
 export interface ProcessResult {
@@ -101,9 +103,10 @@ async function run(
   usage: RunUsage,
   confined?: Confined,
 ): Promise<ProcessResult> {
-  throwIfCanceled(options.signal, command);
+  const { called = command } = options;
+  throwIfCanceled(options.signal, called);
   if (options.cwd !== undefined && !existsSync(options.cwd)) {
-    throw new Fault("process_failed", `${command} cannot start in "${options.cwd}": that folder does not exist`);
+    throw new Fault("process_failed", `${called} cannot start in "${options.cwd}": that folder does not exist`);
   }
   const mark = randomBytes(16).toString("hex");
   const child = start(confined ?? { command, args, pipes: 0 }, options, mark);
@@ -120,20 +123,20 @@ async function run(
     const collect = (into: Buffer[]) => (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= options.max_output_bytes) into.push(chunk);
-      else stop(new Fault("process_output", `${command} wrote more than ${options.max_output_bytes} bytes`));
+      else stop(new Fault("process_output", `${called} wrote more than ${options.max_output_bytes} bytes`));
     };
-    const onAbort = (): void => stop(cancellation(options.signal, command));
+    const onAbort = (): void => stop(cancellation(options.signal, called));
     const timer = setTimeout(() => {
-      stop(new Fault("timeout", `${command} did not end within ${options.timeout_ms} ms`, { retryable: true }));
+      stop(new Fault("timeout", `${called} did not end within ${options.timeout_ms} ms`, { retryable: true }));
     }, options.timeout_ms);
     options.signal.addEventListener("abort", onAbort, { once: true });
-    const { unwatch } = watchUsage(command, child.pid, mark, usage, stop);
+    const { unwatch } = watchUsage(called, child.pid, mark, usage, stop);
     let begun = confined === undefined;
     const admitting = confined?.admit(child.stdio.slice(3) as never).then(
       (admitted) => {
         begun = admitted;
       },
-      (error: unknown) => stop(error instanceof Fault ? error : sandboxFailed(command, String(error))),
+      (error: unknown) => stop(error instanceof Fault ? error : sandboxFailed(called, String(error))),
     );
     child.stdout?.on("data", collect(stdout));
     child.stderr?.on("data", collect(stderr));
@@ -143,7 +146,7 @@ async function run(
     child.on("error", (error) => {
       const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
       const why = missing ? "it is not installed, or not on the PATH" : error.message;
-      fault ??= new Fault("process_failed", `${command} could not be started: ${why}`, { cause: error });
+      fault ??= new Fault("process_failed", `${called} could not be started: ${why}`, { cause: error });
     });
     // What the child left running would hold the pipes open for ever.
     child.on("exit", () => signalGroup(child, "SIGKILL"));
@@ -152,7 +155,7 @@ async function run(
       unwatch();
       options.signal.removeEventListener("abort", onAbort);
       await admitting;
-      if (!begun) fault ??= sandboxFailed(command, Buffer.concat(stderr).toString("utf8"));
+      if (!begun) fault ??= sandboxFailed(called, Buffer.concat(stderr).toString("utf8"));
       if (fault !== undefined) reject(fault);
       else {
         resolve({

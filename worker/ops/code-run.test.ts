@@ -209,7 +209,11 @@ test("a module gets no more memory than it may have", { skip }, async () => {
 
 test("a module that writes too much is stopped", { skip }, async () => {
   const endless = ({ say }: Writer) => loop(say(i32(1), "x".repeat(1_000)));
-  await refuses("process_output", run(endless, { max_output_bytes: 50_000 }), /more than 50000 bytes/);
+  await refuses(
+    "process_output",
+    run(endless, { max_output_bytes: 50_000 }),
+    /^the program http\S+ wrote more than 50000 bytes$/,
+  );
 });
 
 test("a module that fails is a failed step with what it said", { skip }, async () => {

@@ -49,7 +49,8 @@ export async function codeRun(params: CodeRunParams, context: OpContext): Promis
   const order = JSON.stringify({ module: program, sha256, args, folders });
   const started_ms = performance.now();
   const limits = {
-    ...{ cwd: "/", stdin: params.stdin ?? "", signal },
+    // Not the runner: its owner never heard of it.
+    ...{ cwd: "/", stdin: params.stdin ?? "", signal, called: `the program ${url}` },
     // The engine's own limit of the step comes first; this one is for whoever calls without it.
     timeout_ms: LIMITS.code_run_ms,
     max_output_bytes: params.max_output_bytes ?? 100_000,
