@@ -47,7 +47,7 @@ export function consentView(
     make("h1", {}, before === null ? "Do you agree?" : "Do you agree to the change?"),
     make("p", { class: "lead", dir: "auto" }, `${manifest.title} ${manifest.version}`),
     facts([
-      ["On", make("span", {}, worker.label ?? "a machine", " ", shortKey(worker.public_key))],
+      ["On", make("span", {}, "machine ", shortKey(worker.public_key))],
       ...(schedule.type === "cron" ? [["Runs", said.schedule.join("; ")] as const] : []),
       [schedule.type === "cron" ? "Exactly" : "Runs", whenSentence(schedule, plan.triggers)],
       ["Price", priceInWords(manifest.pricing)],

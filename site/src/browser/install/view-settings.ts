@@ -29,9 +29,7 @@ export function settingsView(
   }
   const machine = select(
     "worker",
-    workers.map(
-      ({ public_key, label }) => [public_key, `${label ?? "A machine"} · ${public_key.slice(0, 8)}…`] as const,
-    ),
+    workers.map(({ public_key }) => [public_key, `Machine ${public_key.slice(0, 8)}…`] as const),
     before?.worker ?? workers[0]?.public_key ?? "",
   );
   if (before !== null) machine.disabled = true;

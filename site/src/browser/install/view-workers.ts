@@ -35,7 +35,7 @@ function workerCard(app: App, worker: KnownWorker, own: string | null): HTMLElem
   return make(
     "article",
     { class: "card", "data-worker": public_key },
-    make("h2", {}, label ?? "A machine"),
+    make("h2", {}, `Machine ${public_key.slice(0, 8)}…`),
     make("p", { class: `state ${said.tone}`, role: "status" }, said.text),
     state === "claimed" || state === "sent"
       ? make("p", {}, "Compare this key with the one the machine shows: ", make("code", { class: "whole" }, own ?? ""))
@@ -43,6 +43,8 @@ function workerCard(app: App, worker: KnownWorker, own: string | null): HTMLElem
     facts([
       ["Key", shortKey(public_key)],
       ["Reached at", relays.join(", ")],
+      // Its owner named this page there, not the machine.
+      ...(label === null ? [] : ([["Calls you", label]] as const)),
       ...(state === "confirmed"
         ? ([
             ["Tells results", results ? "yes" : "no"],
