@@ -60,10 +60,10 @@ export function commitText(salt: string, value: string, sha256: Sha256Hex): { re
 
 const LINKS_A_TURN = 500;
 
-/** What a process gives in the end, its pauses passed over. */
-export function drained<T>(process: Generator<void, T>): T {
+/** What work gives in the end, its pauses passed over. */
+export function drained<T>(work: Generator<void, T>): T {
   for (;;) {
-    const step = process.next();
+    const step = work.next();
     if (step.done === true) return step.value;
   }
 }
