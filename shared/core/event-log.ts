@@ -100,18 +100,29 @@ export function* eventRows(sql: Sql, after = 0, subject_id?: string): Generator<
 }
 
 /**
- * The first event that is not found where it belongs by what its body says, or undefined: neither the columns of its row
- * nor the index of subjects are hashed. Every body is JSON.
+ * The first event up to a position that is not found where it belongs by what its body says, or undefined: neither the
+ * columns of its row nor the index of subjects are hashed. Every body is JSON. Pauses now and then.
  */
-export function misplacedEvent(sql: Sql): Pick<StreamHead, "stream" | "seq"> | undefined {
+export function* findMisplaced(
+  sql: Sql,
+  until: number,
+): Generator<void, Pick<StreamHead, "stream" | "seq"> | undefined> {
   const said = (column: string) => `${column} IS NOT json_extract(body, '$.${column}')`;
-  const unfound = `SELECT stream, stream_seq AS seq FROM evt_events e
-    WHERE ${["subject_id", "event_type", "correlation_id", "idempotency_key"].map(said).join(" OR ")}
-      OR NOT EXISTS (SELECT 1 FROM evt_places p WHERE p.subject_id = e.subject_id AND p.position = e.position)
+  const unfound = `SELECT stream, stream_seq AS seq FROM evt_events e WHERE position > ? AND position <= ?
+      AND (${["subject_id", "event_type", "correlation_id", "idempotency_key"].map(said).join(" OR ")}
+        OR NOT EXISTS (SELECT 1 FROM evt_places p WHERE p.subject_id = e.subject_id AND p.position = e.position))
     ORDER BY position LIMIT 1`;
+  for (let after = 0; after < until; after += PAGE) {
+    const found = one<Pick<StreamHead, "stream" | "seq">>(sql, unfound, after, Math.min(after + PAGE, until));
+    if (found !== undefined) return found;
+    yield;
+  }
+  // Each has its place: are there more places than that?
+  const places = one<{ count: number }>(sql, "SELECT count(*) AS count FROM evt_subjects")?.count;
+  if (places === blockStart(lastPlace(sql)?.position ?? 0)) return undefined;
   const strange = `SELECT ifnull(stream, '') AS stream, ifnull(stream_seq, 0) AS seq
     FROM evt_subjects s LEFT JOIN evt_events e USING (position) WHERE s.subject_id IS NOT e.subject_id LIMIT 1`;
-  return one<Pick<StreamHead, "stream" | "seq">>(sql, unfound) ?? one(sql, strange);
+  return one(sql, strange);
 }
 
 /** Events of one stream with `stream_seq > from_seq`, in order, at most `limit`. */

@@ -5,8 +5,8 @@ import {
   appendEvents,
   createLog,
   eventRows,
+  findMisplaced,
   lastPlace,
-  misplacedEvent,
   type Pending,
   repeatedRows,
   type SealedFields,
@@ -147,7 +147,7 @@ export function openEventStore(
   const verifying = function* (): Generator<void, ChainReport> {
     const last = lastPlace(sql)?.position ?? 0;
     const report = yield* verifyingChain(links(last), streamHeads(sql), sha256);
-    const misplaced = report.ok ? misplacedEvent(sql) : undefined;
+    const misplaced = report.ok ? yield* findMisplaced(sql, last) : undefined;
     if (misplaced === undefined) return report;
     return { ...report, ok: false, first_bad: { ...misplaced, code: "misplaced" } };
   };

@@ -47,9 +47,9 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
       pauses += 1;
       add(1);
     }
-    assert.equal(pauses, 1);
+    assert.ok(pauses > 1);
     assert.deepEqual(step.value, { ok: true, events: 501, first_bad: null });
-    assert.equal(store.verify().events, 502);
+    assert.equal(store.verify().events, 501 + pauses);
   },
   "returns what it recorded exactly as it reads it back, keys in the same order": (open) => {
     const { store, add } = given(open());
