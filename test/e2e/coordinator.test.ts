@@ -107,7 +107,6 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     assert.match(await words(page), /Locked/);
     await look("key-locked");
   });
-
   const unlock = async (): Promise<void> => {
     await open(page, "Key");
     await fill(page, "passphrase", PASSPHRASE);
@@ -178,6 +177,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await press(page, "Review what it may do");
     await shows(page, "No value was given for file");
     await fill(page, "file", file());
+    assert.doesNotMatch(await words(page), /No value was given/, "it is being put right");
     await shows(page, /It runs every day at 02:00 in Chicago\./);
     await page.select('select[name="how"]', "daily");
     await fill(page, "timezone", "Europe/Berlin");

@@ -53,13 +53,16 @@ export function settingsView(
       consentView(app, reviewed, worker, known, () => turnTo(screen, form)),
     );
   };
+  const next = button("Review what it may do", review, { class: "main" });
+  // What was wrong is not said any longer once it is being put right.
+  form.addEventListener("input", () => next.querySelector(".says")?.replaceChildren());
   form.append(
     make("h1", { dir: "auto" }, before === null ? "Settings" : `Change ${before.title}`),
     ...(app.session.signer() === null ? [keyNotice(app.box.read().key !== null, "An order is signed")] : []),
     field("Machine", machine),
     ...inputs.map(({ name, control, hint }) => field(name, control, hint)),
     editor.element,
-    button("Review what it may do", review, { class: "main" }),
+    next,
     button("Back", back, { class: "plain" }),
   );
   screen.append(form);
