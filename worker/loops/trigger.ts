@@ -193,6 +193,7 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
       own_writes: mayChange(grant, glob),
       baseline: () => stateOf(install_id).baselines[trigger],
       failing: () => stateOf(install_id).failures[trigger] !== undefined,
+      onBlind: () => report(blindTo(install_id, glob)),
     });
 
   /** Watches what is enabled and nothing else. */
@@ -304,6 +305,12 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
       for (const install_id of [...watched.keys()]) unwatch(install_id);
     },
   };
+}
+
+function blindTo(install_id: string, glob: string): Fault {
+  const limits = "on Linux, fs.inotify.max_user_watches and max_user_instances limit what it can watch";
+  const often = `it is looked at every ${LIMITS.trigger_rescan_blind_ms / 1_000} s instead`;
+  return new Fault("busy", `${install_id}: the system does not tell of every change of ${glob} (${limits}): ${often}`);
 }
 
 const NO_RELAY = { code: "unreachable", message: "it waits for Nostr events, and this worker reads no relay" } as const;

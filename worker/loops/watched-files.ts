@@ -54,12 +54,15 @@ export interface WatchedFilesOptions {
   readonly baseline: () => (FileBaseline & { readonly at_ms: number }) | undefined;
   /** Whether the log says that it cannot be watched. */
   readonly failing: () => boolean;
+  /** Told once when the system stops telling of every change, so that runs come later than they would. */
+  readonly onBlind: () => void;
 }
 
 export function openWatchedFiles(options: WatchedFilesOptions): WatchedFilesLoop {
   const { clock, own_writes } = options;
   let burst: Burst | null = null;
   let known: { readonly files: WatchedFiles; readonly at_ms: number } | null = null;
+  let blind = false;
   let rescan_ms = 0;
   let rest_until_ms = 0;
   const watch = options.open(() => {
@@ -113,8 +116,10 @@ export function openWatchedFiles(options: WatchedFilesOptions): WatchedFilesLoop
       again(LIMITS.trigger_sleep_ms);
       throw error;
     }
+    if (watch.isBlind() && !blind) options.onBlind();
+    blind = watch.isBlind();
     const now_ms = clock.now_ms();
-    rescan_ms = now_ms + (watch.isBlind() ? LIMITS.trigger_rescan_blind_ms : LIMITS.trigger_rescan_ms);
+    rescan_ms = now_ms + (blind ? LIMITS.trigger_rescan_blind_ms : LIMITS.trigger_rescan_ms);
     // Looking at very many files must not become all the machine does.
     rest_until_ms = now_ms + Math.min(LIMITS.trigger_rescan_ms, 10 * Math.max(0, now_ms - began_ms));
   };
