@@ -92,11 +92,13 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
   }
 }
 
-/** Installs with something to decide or to start, at most `limit`. */
-export function openTriggers(sql: Sql, limit: number): readonly string[] {
+/** Installs with something to decide or to start, in the order of their ids, at most `limit` after the one named. */
+export function openTriggers(sql: Sql, limit: number, after = ""): readonly string[] {
   return sql
     .all<{ install_id: string }>(
-      `SELECT install_id FROM proj_triggers WHERE pending > 0 OR unstarted IS NOT NULL ORDER BY install_id LIMIT ?`,
+      `SELECT install_id FROM proj_triggers WHERE (pending > 0 OR unstarted IS NOT NULL) AND install_id > ?
+       ORDER BY install_id LIMIT ?`,
+      after,
       limit,
     )
     .map(({ install_id }) => install_id);

@@ -10,7 +10,7 @@ import type { InstallCommand } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import { triggerSubject } from "@oa/shared/trigger/decider.ts";
-import { getTriggers } from "@oa/shared/trigger/views.ts";
+import { getTriggers, openTriggers } from "@oa/shared/trigger/views.ts";
 import { openFakeRelay } from "../fakes/relay.ts";
 import { contextOf, manifestOf } from "../fakes/runs.ts";
 import {
@@ -128,6 +128,26 @@ describe("file triggers", () => {
       side.reports.map(String).join("; "),
       /^[^;]*does not tell of every change of [^;]* it is looked at every 60 s instead$/,
     );
+  });
+});
+
+describe("many installs that wait", () => {
+  it("are all looked at, a part at a time, whatever those before them wait for", async (context) => {
+    const side = openTriggerSide(context);
+    await side.boot();
+    mkdirSync(side.path("src"));
+    const schedule = { type: "event", constraints: { plugged_in: true } } as const;
+    const waiting = [0, 1, 2].map(() => side.install(watchSource(side.folder), { schedule })).sort();
+    await side.until(() => waiting.every((install_id) => side.types(install_id).includes("trigger.settled")));
+    side.machine.plugged_in = { value: false };
+    writeFileSync(side.path("src/a"), "1");
+    await side.until(() => waiting.every((install_id) => side.types(install_id).includes("trigger.deferred")));
+    const { database } = side.world();
+    const seen: string[] = [];
+    for (let page = openTriggers(database, 1); page.length > 0; page = openTriggers(database, 1, page.at(-1))) {
+      seen.push(...page);
+    }
+    assert.deepEqual(seen, waiting);
   });
 });
 

@@ -283,7 +283,11 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
       };
       for (const one of files) if (!signal.aborted) await attempt(() => one.tick(note, signal));
     }
-    for (const install_id of openTriggers(sql, LIMITS.trigger_batch)) await attempt(() => settle(install_id, signal));
+    for (let open = openTriggers(sql, LIMITS.trigger_batch); open.length > 0 && !signal.aborted; ) {
+      for (const install_id of open) await attempt(() => settle(install_id, signal));
+      // Those that only wait do not keep the ones after them from starting.
+      open = openTriggers(sql, LIMITS.trigger_batch, open.at(-1));
+    }
     return Math.min(LIMITS.trigger_sleep_ms, Math.max(0, next_ms - clock.now_ms()));
   };
 
