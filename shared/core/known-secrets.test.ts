@@ -55,6 +55,13 @@ describe("a secret whose value is known is found", () => {
       assert.equal(known.find(clean).length, 0);
     });
   }
+  it("with spaces in it, also as a form writes them", () => {
+    const value = "gate 7 + r0se/x and key";
+    const spaced = knownSecrets([{ name: "the secret PHRASE", value }]);
+    const form = new URLSearchParams({ a: value }).toString();
+    assert.equal(withoutSecrets(form, spaced), "a=[redacted]");
+    assert.equal(withoutSecrets(encodeURIComponent(form), spaced), "a%3D[redacted]");
+  });
   it("every time it stands there, however", () => {
     const clean = withoutSecrets(`${VALUE} / ${encodeURIComponent(VALUE)} / ${base64(VALUE)}`, known);
     assert.match(clean, /^\[redacted\] \/ \[redacted\] \/ \[redacted\]\S{0,6}$/);

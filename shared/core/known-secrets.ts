@@ -38,7 +38,7 @@ export function knownSecrets(secrets: readonly NamedSecret[]): KnownSecrets {
   const bare: Form[] = [];
   for (const { name, value } of long) {
     plain.push({ name, text: lowered(value) });
-    const forms = new Set([value, ...encodingsOf(value)].map((form) => bareOf(form).text));
+    const forms = new Set([value, ...inForm(value), ...encodingsOf(value)].map((form) => bareOf(form).text));
     for (const text of forms) if (text.length >= LIMITS.secret_chars_min) bare.push({ name, text });
   }
   const search = (text: string): readonly FoundSecret[] => {
@@ -86,6 +86,11 @@ function occurrences(text: string, forms: readonly Form[]): FoundSecret[] {
     }
   }
   return found;
+}
+
+/** As a web form writes spaces. */
+function inForm(value: string): readonly string[] {
+  return value.includes(" ") ? [value.replaceAll(" ", "+")] : [];
 }
 
 /** Hex, and base64 in both alphabets as it stands within more bytes, at each of the three offsets. */

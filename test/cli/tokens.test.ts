@@ -97,6 +97,20 @@ describe("a capability token", () => {
     assert.equal(of(child.capability_id)?.parent_id, parent.capability_id);
   });
 
+  it("that is revoked while it reads the log, reads no further", async () => {
+    const { made } = await token("mint", "--allow", "event:read");
+    const headers = { authorization: `Bearer ${made.token}` };
+    const stream = await fetch(`${daemon.url}/v1/events`, { headers: { ...headers, accept: "text/event-stream" } });
+    const page = await fetch(`${daemon.url}/v1/events?limit=500`, { headers });
+    const { next_seq } = (await page.json()) as { readonly next_seq: number };
+    const waiting = ask(made.token, `/v1/events?from_seq=${next_seq}&wait_ms=15000`);
+    await token("revoke", made.capability_id, "--reason", "stolen the night before");
+    const read = await stream.text();
+    assert.match(read, /capability\.minted/);
+    assert.doesNotMatch(read, /stolen the night before/);
+    assert.deepEqual(await waiting, [401, "capability_token_revoked"]);
+  });
+
   it("that was changed, or is of another worker, opens nothing", async () => {
     const { made } = await token("mint", "--allow", "*:read");
     const [prefix, body = "", tail = ""] = made.token.split(".");

@@ -18,8 +18,8 @@ const grants = (...hosts: string[]): readonly Permission[] => [
 ];
 
 /** Over a vault that holds one secret, for these hosts. */
-function secrecyOf(hosts: readonly string[], status: "open" | "locked" = "open") {
-  const all: readonly VaultSecret[] = status === "open" ? [{ name: "TOKEN", value: VALUE, hosts, set_at }] : [];
+function secrecyOf(hosts: readonly string[], status: "open" | "locked" = "open", value = VALUE) {
+  const all: readonly VaultSecret[] = status === "open" ? [{ name: "TOKEN", value, hosts, set_at }] : [];
   const vault = { status: () => status, all: () => all, get: (name: string) => all.find((one) => one.name === name) };
   return openSecrecy(vault, openRandom());
 }
@@ -156,6 +156,32 @@ describe("what is recorded holds no secret", () => {
   it("in values and in keys, at any depth", () => {
     const data = { a: [{ [`x${VALUE}`]: `y ${VALUE} z` }], b: 1, c: "7".repeat(64) };
     assert.deepEqual(secrecy.clean(data), { a: [{ "x[redacted]": "y [redacted] z" }], b: 1, c: "[redacted]" });
+  });
+  it("that is JSON itself, also where it was read as such", () => {
+    const value = '{"id":"acct-5519","key":"k-8f7d6c5b"}';
+    const clean = secrecyOf(["api.example.com"], "open", value).clean({
+      ...{ id: "step-1", body: value, count: 1 },
+      json: { ok: true, you: "hello", sent: [JSON.parse(value), 7] },
+    });
+    assert.deepEqual(clean, {
+      ...{ id: "step-1", body: "[redacted]", count: 1 },
+      json: { ok: true, you: "hello", sent: [{ "[redacted]": "[redacted]" }, 7] },
+    });
+  });
+  it("that is a number, also where it was read as such", () => {
+    const clean = secrecyOf(["api.example.com"], "open", "49302817.5521").clean({ json: [1, 49302817.5521] });
+    assert.deepEqual(clean, { json: [1, "[redacted]"] });
+  });
+  it("that is a seed phrase, also as a list of its words", () => {
+    const words = "legal winner thank year wave sausage worth useful legal winner thank yellow".split(" ");
+    const { json, other } = secrecy.clean({ json: { words }, other: words.slice(1) });
+    assert.deepEqual(new Set(json.words), new Set(["[redacted]"]));
+    assert.deepEqual(other, words.slice(1));
+  });
+  it("whose parts stand in fields of the value itself, without a loss of those", () => {
+    const body = "legal winner thank year wave sausage worth useful legal winner thank";
+    const event = { step_id: "a", status: 200, last: body, more: "yellow" };
+    assert.deepEqual(secrecy.clean(event), event);
   });
   it("but says where one was used", () => {
     const data = { headers: { authorization: `Bearer ${secrecy.slot("TOKEN")}` } };

@@ -115,7 +115,8 @@ export function openSecrecy(vault: Pick<Vault, "status" | "all" | "get">, random
       if (typeof value === "string") return cleanText(value) as typeof value;
       const text = JSON.stringify(value);
       if (text === undefined || cleanText(text) === text) return value;
-      return deep(value as Json, cleanText) as typeof value;
+      const members = deep(value as Json, cleanText);
+      return eachMember(members, (member) => acrossMembers(member, cleanText)) as typeof value;
     },
     cleanBytes: async (bytes) => {
       const text = latin1(bytes);
@@ -192,9 +193,28 @@ function isNear(hostname: string): boolean {
   return hostname === "localhost" || (ipFamily(address) !== 0 && !isPublicAddress(address));
 }
 
+/** Every text in it cleaned, and numbers that are secrets. */
 function deep(value: Json, clean: (text: string) => string): Json {
   if (typeof value === "string") return clean(value);
-  if (Array.isArray(value)) return value.map((item: Json) => deep(item, clean));
+  if (typeof value === "number") return clean(String(value)) === String(value) ? value : REDACTED;
   if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((item: Json) => deep(item, clean));
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [clean(key), deep(member, clean)]));
+}
+
+/**
+ * What stands across several members (a key that is a JSON object itself, a phrase as a list of words) takes the least
+ * part that holds it along. Not for a value as a whole: of an event, its own fields say what it is.
+ */
+function acrossMembers(value: Json, clean: (text: string) => string): Json {
+  const holds = (part: Json): boolean => clean(JSON.stringify(part)) !== JSON.stringify(part);
+  if (typeof value !== "object" || value === null || !holds(value)) return value;
+  const least = eachMember(value, (member) => acrossMembers(member, clean));
+  return holds(least) ? deep(least, () => REDACTED) : least;
+}
+
+function eachMember(value: Json, change: (member: Json) => Json): Json {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(change);
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, change(member)]));
 }

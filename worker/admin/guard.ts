@@ -24,10 +24,14 @@ export function guardedApp(api: Hono, options: GuardOptions): Hono {
     const refusal =
       checkHost(context.req.header("host"), options.port()) ??
       checkOrigin(context.req.header("origin"), context.req.header("sec-fetch-site"), options.port());
-    const actor = refusal ?? (context.req.path === "/health" ? OWNER : checkToken(context.req, options));
+    const whose = (): Actor | Rejection => (context.req.path === "/health" ? OWNER : checkToken(context.req, options));
+    const actor = refusal ?? whose();
     if (isRejection(actor)) context.res = answer(context, actor);
     else {
-      setActor(context, actor);
+      setActor(context, actor, () => {
+        const now = whose();
+        return isRejection(now) ? now : null;
+      });
       await next();
     }
     context.header("Cache-Control", "no-store");

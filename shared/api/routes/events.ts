@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { LIMITS } from "../../core/limits.ts";
 import { isRejection, type Rejection, reject } from "../../core/refusal.ts";
+import { refusedSince } from "../actor.ts";
 import { answer, readCount } from "../answer.ts";
 import type { ControlPorts } from "../ports.ts";
 
@@ -10,7 +11,7 @@ const SEQ = { min: 0, max: Number.MAX_SAFE_INTEGER };
 /**
  * `/v1/events`: the workspace's events after a sequence number. As a page (`?from_seq=&limit=`, and `&wait_ms=` to
  * wait for the first), or with `Accept: text/event-stream` as a stream with `id: <seq>`, which resumes after
- * `Last-Event-ID`, else `from_seq`.
+ * `Last-Event-ID`, else `from_seq`. Who may read no more, since their token ended or was revoked, is sent nothing more.
  */
 export function eventRoutes({ events }: ControlPorts): Hono {
   const routes = new Hono();
@@ -24,6 +25,8 @@ export function eventRoutes({ events }: ControlPorts): Hono {
       const wait_ms = readCount(context, "wait_ms", 0, { min: 0, max: LIMITS.api_event_wait_ms });
       if (isRejection(wait_ms)) return answer(context, wait_ms);
       if (wait_ms > 0) await events.wait(from_seq, wait_ms, context.req.raw.signal);
+      const refusal = refusedSince(context);
+      if (refusal !== null) return answer(context, refusal);
       return context.json(events.page(from_seq, limit));
     }
     const start = lastEventId(context.req.header("last-event-id"), from_seq);
@@ -36,7 +39,7 @@ export function eventRoutes({ events }: ControlPorts): Hono {
       const closed = new AbortController();
       stream.onAbort(() => closed.abort());
       try {
-        await follow(events, stream, start, closed.signal);
+        await follow(events, stream, start, closed.signal, () => refusedSince(context) === null);
       } finally {
         streams -= 1;
       }
@@ -50,9 +53,10 @@ async function follow(
   stream: SSEStreamingApi,
   start: number,
   signal: AbortSignal,
+  stillMay: () => boolean,
 ): Promise<void> {
   let seq = start;
-  while (!signal.aborted && !stream.aborted) {
+  while (!signal.aborted && !stream.aborted && stillMay()) {
     const page = events.page(seq, LIMITS.api_page);
     for (const event of page.events) {
       await stream.writeSSE({ id: String(event.stream_seq), event: event.event_type, data: JSON.stringify(event) });
