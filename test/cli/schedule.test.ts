@@ -42,14 +42,16 @@ test("a time without an offset is read in the zone that is asked for, and the la
   assert.equal(read("2026-03-09T02:15Z", "Asia/Tokyo"), "2026-03-09T02:15", "an offset says more than a zone");
 });
 
-test("a time that clocks skip is one after the change, and one that comes twice is the first, or the last that has come", () => {
-  const read = (text: string, now: string): string => {
-    const at_ms = readLocalTime("--at", text, Date.parse(now), "America/Chicago");
+test("a time that clocks skip is that of the change, when what is due in it runs, and one that comes twice is the first, or the last that has come", () => {
+  const read = (text: string, now: string, zone = "America/Chicago"): string => {
+    const at_ms = readLocalTime("--at", text, Date.parse(now), zone);
     assert.ok(!isRejection(at_ms), isRejection(at_ms) ? at_ms.message : "");
     return new Date(at_ms).toISOString().slice(0, 16);
   };
-  assert.equal(read("2026-03-08 02:30", "2026-03-10T00:00Z"), "2026-03-08T08:30");
-  assert.equal(read("02:30", "2026-03-08T12:00Z"), "2026-03-08T08:30");
+  assert.equal(read("2026-03-08 02:30", "2026-03-10T00:00Z"), "2026-03-08T08:00");
+  assert.equal(read("02:30", "2026-03-08T08:01Z"), "2026-03-08T08:00");
+  assert.equal(read("2026-10-04 02:10", "2026-10-10T00:00Z", "Australia/Lord_Howe"), "2026-10-03T15:30");
+  assert.equal(read("2011-12-30 12:00", "2012-01-01T00:00Z", "Pacific/Apia"), "2011-12-30T10:00");
   assert.equal(read("2026-11-01 01:30", "2026-11-10T00:00Z"), "2026-11-01T06:30");
   assert.equal(read("01:30", "2026-11-01T07:00Z"), "2026-11-01T06:30");
   assert.equal(read("01:30", "2026-11-01T08:00Z"), "2026-11-01T07:30");

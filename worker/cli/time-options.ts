@@ -1,7 +1,7 @@
 import { DAY_MS } from "@oa/shared/core/durations.ts";
 import { localText } from "@oa/shared/core/local-time.ts";
 import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import { fromWall, offsetAt, toWall } from "@oa/shared/core/time-zone.ts";
+import { fromWall, offsetAt, segmentAt, toWall } from "@oa/shared/core/time-zone.ts";
 
 const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
@@ -14,7 +14,7 @@ export function readInstant(option: string, text: string): number | Rejection {
 
 /**
  * As `readInstant`, and also a time without an offset, which is of the zone: `2026-03-08 02:00`, a date alone, or `02:00`
- * for the last time it was that. One that its clocks skip is as long after the change as it seems to be.
+ * for the last time it was that. One that its clocks skip is the first after the change: what is due in it runs then.
  */
 export function readLocalTime(
   option: string,
@@ -56,7 +56,9 @@ export function machineTimeZone(): string {
 /** When the zone's clocks show a time, in order: twice where they are set back. */
 function instantsOf(time_zone: string, wall_ms: number): readonly number[] {
   const found = fromWall(time_zone, wall_ms);
-  return found.length > 0 ? found : [wall_ms - offsetAt(time_zone, wall_ms - offsetAt(time_zone, wall_ms) - DAY_MS)];
+  if (found.length > 0) return found;
+  const after_ms = wall_ms - offsetAt(time_zone, wall_ms - offsetAt(time_zone, wall_ms) - DAY_MS);
+  return [segmentAt(time_zone, after_ms).start_ms];
 }
 
 /** `HH:MM-HH:MM`; what is missing is left for the window's own check to refuse. */
