@@ -82,13 +82,15 @@ export function dueTimeEntries(sql: Sql, install_id: string, at_ms: number | nul
     at_ms === null ? decisionOf(sql, install_id, "TRUE", [], "seq DESC") : dueLast(sql, install_id, at_ms);
   if (decided === null) return [];
   const { due_ms, first_due_ms, seq } = decided;
-  // What is due within that time and came later is another story: a clock that was ahead is set right in the end.
-  return read(sql, "install_id = ? AND (due_ms = ? OR (due_ms >= ? AND due_ms < ? AND seq < ?))", [
+  // Only what waited joined it. Other decisions of that time are told for themselves: clocks are set, and pass it again.
+  const waited = "kind = 'deferred' AND due_ms >= ? AND due_ms < ? AND seq < ?";
+  return read(sql, `install_id = ? AND (due_ms = ? OR (${waited}))`, [
     ...[install_id, due_ms, first_due_ms, due_ms, seq],
   ]);
 }
 
 interface Decided {
+  readonly kind: string;
   readonly due_ms: number;
   readonly first_due_ms: number;
   readonly seq: number;
@@ -98,7 +100,9 @@ interface Decided {
 function dueLast(sql: Sql, install_id: string, at_ms: number): Decided | null {
   const before = decisionOf(sql, install_id, "due_ms <= ?", [at_ms], "due_ms DESC, seq DESC");
   const over = decisionOf(sql, install_id, "first_due_ms <= ? AND due_ms > ?", [at_ms, at_ms], "seq DESC");
-  return over !== null && over.seq > (before?.seq ?? 0) ? over : before;
+  if (over === null || over.seq < (before?.seq ?? 0)) return before;
+  const apart = before !== null && before.kind !== "deferred" && before.due_ms >= over.first_due_ms;
+  return apart ? before : over;
 }
 
 function decisionOf(
@@ -108,9 +112,9 @@ function decisionOf(
   values: readonly SqlValue[],
   order: string,
 ): Decided | null {
-  const found = one<{ due_ms: number; seq: number }>(
+  const found = one<Omit<Decided, "first_due_ms">>(
     sql,
-    `SELECT due_ms, seq FROM ${SCHEDULE_LOG_TABLE} WHERE install_id = ? AND due_ms IS NOT NULL
+    `SELECT kind, due_ms, seq FROM ${SCHEDULE_LOG_TABLE} WHERE install_id = ? AND due_ms IS NOT NULL
      AND kind IN ('deferred', 'skipped', 'fired') AND ${where} ORDER BY ${order} LIMIT 1`,
     install_id,
     ...values,

@@ -163,3 +163,18 @@ test("after a clock that was years ahead each due time is told by its own decisi
     ["fired", "run_started"],
   );
 });
+
+test("where the clock was set back, what ran before and what was due again are told apart", async (context) => {
+  const worker = openWhyWorld(context, { expression: "30 1,2 * * *", window: NIGHT });
+  worker.check("2026-01-02T02:30", { away_ms: HOUR_MS });
+  worker.send({ type: "record_start", due_ms: at("2026-01-02T02:30"), run_id: "run_1" });
+  worker.check("2026-01-02T01:00");
+  worker.check("2026-01-02T05:30", { clock_jump_ms: 4 * HOUR_MS, away_ms: 4 * HOUR_MS });
+  worker.check("2026-01-03T06:00", { away_ms: 24 * HOUR_MS });
+  const told = async (time: string) => {
+    const { due_at, trace, entries } = await worker.why(time);
+    return [due_at?.slice(8, 16), trace?.outcome, ...entries.map(({ kind }) => kind)];
+  };
+  assert.deepEqual(await told("2026-01-02T02:40"), ["02T02:30", "on_time", "fired", "run_started"]);
+  assert.deepEqual(await told("2026-01-02T01:40"), ["03T02:30", "waits_for_window", "deferred", "deferred"]);
+});
