@@ -5,9 +5,11 @@ import { chmodSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, w
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
 import { openModelBackends } from "@oa/worker/backends/backends.ts";
 import { answerSearch } from "@oa/worker/ops/searchkit-query.ts";
 import { openSearchIndexes, type SearchIndexes } from "@oa/worker/searchkit/indexes.ts";
+import { openThread } from "@oa/worker/searchkit/thread.ts";
 import { put, removeFolders, temporary, treeOf } from "./fakes/source-folder.ts";
 
 const never = new AbortController().signal;
@@ -217,6 +219,26 @@ describe("an update that does not end", () => {
     assert.equal(rest.files, 700);
     assert.ok(rest.added < 700, "what was committed is not done again");
     assert.equal((await indexes.query("x", "mark", {})).exact_matches_total, 700);
+  });
+  it("ends its threads where they are when it is canceled, and leaves nothing locked", async () => {
+    const root = temporary();
+    const indexes = openSearchIndexes(temporary());
+    put(root, { ...many(300), "long.ts": "export const list = [1, 2, 3];\n".repeat(20_000) });
+    const tree = await treeOf(root);
+    for (const after of [0, 100, 250]) {
+      const stop = new AbortController();
+      const request = indexes.update("x", tree, {}, stop.signal, (done) => done > after && stop.abort());
+      await assert.rejects(request, { code: "canceled" });
+    }
+    assert.equal((await indexes.update("x", tree, {}, never)).files, 301);
+  });
+  it("its thread is ended in the middle of a call that would not end", async () => {
+    const thread = openThread<null, null>(new URL("fakes/endless-thread.ts", import.meta.url), { usage: undefined });
+    const call = thread.call(null);
+    setImmediate(() => thread.stop(new Fault("canceled", "enough")));
+    await assert.rejects(call, { code: "canceled" });
+    await assert.rejects(thread.call(null), { code: "canceled" });
+    await thread.close();
   });
   it("leaves whole files when the process is killed, and the next one completes it", async () => {
     const root = temporary();

@@ -11,6 +11,8 @@ export interface Thread<Request, Answer> {
   readonly load: () => number;
   /** Lets the calls under way finish, then ends the thread. */
   readonly close: () => Promise<void>;
+  /** Ends the thread, and the calls under way with the reason. */
+  readonly stop: (why: Error) => void;
 }
 
 interface Reply<Answer> {
@@ -36,10 +38,11 @@ export function openThread<Request, Answer>(
     ended ??= error;
     for (const { reject } of waiting.splice(0)) reject(ended);
   };
-  const child = usage?.enter((why) => {
+  const stop = (why: Error): void => {
     end(why);
     void worker.terminate();
-  }, "thread");
+  };
+  const child = usage?.enter(stop, "thread");
   const gone = new Promise<void>((resolve) => worker.on("exit", () => resolve()));
   worker.on("message", (reply: Reply<Answer>) => {
     child?.sample(reply.used, "indexing");
@@ -63,6 +66,7 @@ export function openThread<Request, Answer>(
         worker.postMessage({ request }, [...transfer]);
       }),
     load: () => waiting.length,
+    stop,
     close: async () => {
       worker.postMessage({ close: true });
       await gone;

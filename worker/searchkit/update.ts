@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
-import { throwIfCanceled } from "../adapters/canceled.ts";
+import { cancellation, throwIfCanceled } from "../adapters/canceled.ts";
 import type { RunUsage } from "../adapters/run-usage.ts";
 import { openIndexReader } from "./database.ts";
 import { type KnownFile, knownFiles, untouched } from "./known-files.ts";
@@ -53,7 +53,8 @@ interface Tally {
 /**
  * Makes the index at `path` equal to the files of `tree` in `scope`. Files whose size and time are as before are not
  * read; files whose content is as before are not parsed. Each batch of files is one transaction, so a crash leaves
- * whole files and the next update goes on from there. Reading happens here, parsing and SQLite in threads.
+ * whole files and the next update goes on from there. Reading happens here, parsing and SQLite in threads, which a
+ * cancellation ends where they are.
  */
 export async function updateIndex(
   name: string,
@@ -74,6 +75,10 @@ export async function updateIndex(
   const commit = await headCommit(tree);
   const writer: Writer = openThread(WRITE_THREAD, { data: path, usage });
   const parsers: Parser[] = [];
+  const stop = (): void => {
+    for (const thread of [writer, ...parsers]) thread.stop(cancellation(signal, "indexing"));
+  };
+  signal.addEventListener("abort", stop, { once: true });
   try {
     await writer.call({ files: [], removed: [], finish: null });
     const { known, gone, wanted, tally } = await compare(path, tree, scope, signal);
@@ -102,6 +107,7 @@ export async function updateIndex(
     const totals = await writer.call({ files: [], removed: [], finish });
     return { index: name, ...totals, added, changed, removed, skipped, skipped_by_reason, commit };
   } finally {
+    signal.removeEventListener("abort", stop);
     await Promise.all([writer, ...parsers].map((thread) => thread.close()));
   }
 }
