@@ -51,6 +51,8 @@ export interface Engine {
   readonly resume: (run_id: string, reason: string, by?: Actor) => Promise<undefined | Rejection>;
   /** Stops a run; its running step is aborted. Refusals: not_found, run_finished. */
   readonly cancel: (run_id: string, reason: string, by?: Actor) => Promise<undefined | Rejection>;
+  /** Aborts what runs of an install are doing, whose quarantine was recorded: their steps fail. */
+  readonly quarantine: (install_id: string, reason: string) => void;
   /** Resolves when the run has ended. Faults: not_found, canceled (the signal). */
   readonly wait: (run_id: string, signal: AbortSignal) => Promise<RunSummary>;
   /** Whether the next run of an install is paid for, and its quotas have room; at a time, by default now. */
@@ -195,7 +197,7 @@ export function openEngine(options: EngineOptions): Engine {
   };
 
   return {
-    ...{ start, cancel, wait, loop, progress: driver.progress },
+    ...{ start, cancel, wait, loop, progress: driver.progress, quarantine: driver.quarantine },
     gates: (install_id, at_ms = clock.now_ms()) => startGates(options, install_id, at_ms),
     pause: (run_id, reason, by = OWNER) => hold(run_id, "owner", reason, by),
     resume: (run_id, reason, by = OWNER) => go(run_id, "owner", reason, by),

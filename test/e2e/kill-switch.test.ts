@@ -10,8 +10,11 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { usedWithinADay } from "@oa/shared/policy/views.ts";
 import { getRun } from "@oa/shared/run/views.ts";
+import { ownerDecides } from "@oa/worker/admin/decide.ts";
+import { policyPort } from "@oa/worker/admin/policy.ts";
+import { openCompliance } from "@oa/worker/engine/compliance.ts";
 import { FOLLOWS, type GateWorld, hosts, LOOK, openGateWorld } from "../fakes/approvals.ts";
-import { contextOf, manifestOf, type Ops, settled } from "../fakes/runs.ts";
+import { contextOf, KEY, manifestOf, type Ops, settled } from "../fakes/runs.ts";
 
 let world: GateWorld;
 const folder = mkdtempSync(join(tmpdir(), "oa-kill-switch-"));
@@ -223,6 +226,34 @@ describe("an install that is denied again and again", () => {
     await world.decide(world.asked()[0]?.approval_id ?? "", { decision: "approve" });
     assert.deepEqual(ended(run_id), ["failed", "install_quarantined"]);
     assert.equal(world.made.length, 1);
+  });
+
+  it("has what it is doing aborted once its owner quarantines it, and nothing of other installs", async () => {
+    const aborted: string[] = [];
+    const slow = ({ url }: { readonly url: string }, { signal }: { readonly signal: AbortSignal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener("abort", () => {
+          aborted.push(url);
+          reject(signal.reason);
+        });
+      });
+    world = openGateWorld({ ops: { "http.request": slow } as unknown as Ops, concurrency: 2 });
+    const reads = (id: string) => manifestOf([{ ...LOOK, url: `https://a.example/${id}` }], hosts("a.example"));
+    const [bad, good] = [world.install(reads("bad")), world.install(reads("good"))];
+    const [stopped, other] = [await world.start(bad), await world.start(good)];
+    const { store, database, clock, options, engine } = world;
+    const policy = policyPort({
+      ...{ store, sql: database, engine, home: "/home/owner", worker: KEY, now_ms: clock.now_ms },
+      ...{ kill_switch: options.kill_switch, compliance: openCompliance("strict") },
+      config: { aup: "strict", kill_switch: false, zone: "supervised", quotas: {} },
+      decide: ownerDecides(database, store, (id) => contextOf(clock.now_ms(), id)),
+    });
+    await policy.change(bad, { quarantined: true, reason: "odd requests" });
+    await settled();
+    assert.deepEqual(aborted, ["https://a.example/bad"]);
+    assert.deepEqual(ended(stopped), ["failed", "install_quarantined"]);
+    assert.match(getRun(database, stopped)?.message ?? "", /odd requests/);
+    assert.equal(ended(other)[0], "running");
   });
 
   it("is not where the denials are days apart", async () => {

@@ -61,7 +61,14 @@ function ledgerWith(context: { after: (done: () => void) => void }, quotas: Quot
       config: { aup: "strict", kill_switch: false, zone: "supervised", quotas },
       compliance: openCompliance("strict"),
     },
-    ...{ store: world.store, sql: world.database, kill_switch: world.options.kill_switch, home: "/", worker: "w" },
+    ...{
+      store: world.store,
+      engine: world.engine,
+      sql: world.database,
+      kill_switch: world.options.kill_switch,
+      home: "/",
+      worker: "w",
+    },
     ...{ decide: () => assert.fail("nothing is decided"), now_ms: () => NOW },
   });
   const codes = async (sats: number, more: object = {}) =>

@@ -18,6 +18,7 @@ import { circumstances, quotasOf, usesOf } from "../engine/circumstances.ts";
 import { type Compliance, judgeRead } from "../engine/compliance.ts";
 import type { KillSwitch } from "../engine/kill-switch.ts";
 import { planRelease } from "../engine/planned-steps.ts";
+import type { Engine } from "../engine.ts";
 import type { Decide } from "./decide.ts";
 
 export interface PolicyOptions {
@@ -25,6 +26,7 @@ export interface PolicyOptions {
   readonly store: EventStore;
   readonly sql: Sql;
   readonly decide: Decide;
+  readonly engine: Pick<Engine, "quarantine">;
   readonly compliance: Pick<Compliance, "found">;
   readonly kill_switch: KillSwitch;
   readonly home: string;
@@ -35,7 +37,7 @@ export interface PolicyOptions {
 
 /** The policy gate: what it would say, and what its owner sets. */
 export function policyPort(options: PolicyOptions): ControlPorts["policy"] {
-  const { config, kill_switch, store, decide, now_ms } = options;
+  const { config, kill_switch, store, decide, engine, now_ms } = options;
   const { aup } = config;
   const settings = () => ({ aup, kill_switch: kill_switch.isOn(), now_ms: now_ms() });
   return {
@@ -68,6 +70,7 @@ export function policyPort(options: PolicyOptions): ControlPorts["policy"] {
         if (isRejection(done)) return done;
       }
       const { zone: set, quarantine } = store.load(conductDecider, conductSubject(install_id));
+      if (quarantined === true && quarantine !== null) engine.quarantine(install_id, quarantine.reason);
       return { install_id, zone: set ?? config.zone, quarantine };
     },
   };

@@ -34,6 +34,8 @@ export interface Driver {
   readonly pump: (open: readonly string[], concurrency: number, changed: () => void, stop: AbortSignal) => number;
   /** Aborts the running step of a run whose cancellation was recorded; one that waits is ended at once. */
   readonly cancel: (run_id: string, reason: string) => void;
+  /** Aborts the running steps of an install whose quarantine was recorded; what waits is stopped by the policy gate. */
+  readonly quarantine: (install_id: string, reason: string) => void;
   /** Holds a run whose pause was recorded, at the next checkpoint of its op; `go` lets it on. */
   readonly hold: (run_id: string) => void;
   readonly go: (run_id: string) => void;
@@ -287,6 +289,15 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
       if (driven !== undefined) driven.controller.abort(new Fault("canceled", `the run was canceled: ${reason}`));
       // One that only waits ends at once, however many others are running.
       else if (pumped !== null && !pumped.stop.aborted) launch(run_id, pumped.changed, pumped.stop);
+    },
+    quarantine: (install_id, reason) => {
+      const fault = new Fault(
+        "install_quarantined",
+        `the install is quarantined: ${reason}; what was under way may have taken effect`,
+      );
+      for (const [run_id, { controller }] of active) {
+        if (store.load(runDecider, run_id).created?.install_id === install_id) controller.abort(fault);
+      }
     },
     hold: (run_id) => active.get(run_id)?.gate.shut(),
     go: (run_id) => active.get(run_id)?.gate.open(),
