@@ -31,6 +31,7 @@ export const LIMITS = {
   time_zone_chars: 64,
   time_zone_cache_entries: 1_000,
   schedule_preview_years: 50,
+  schedule_previewed: 1_000,
 
   // Schedule loop. A start later than `late` counts as missed; what was to start longer ago than `catch_up` is not caught
   // up, unless the schedule declares another age, up to `catch_up_max`.

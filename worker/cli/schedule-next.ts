@@ -1,4 +1,5 @@
 import type { ScheduleDescription } from "@oa/shared/api/ports.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { CronSchedule } from "@oa/shared/generated/types.ts";
 import type { ClockChange, Preview } from "@oa/shared/schedule/preview.ts";
@@ -19,7 +20,7 @@ export const command: Command = defineCommand({
     cron: { type: "text", value: "EXPRESSION", summary: "Five fields, or an alias such as @daily" },
     tz: { type: "text", value: "ZONE", summary: "IANA time zone, e.g. America/Chicago; without it, this machine's" },
     from: { type: "text", value: "INSTANT", summary: "ISO 8601 instant, exclusive; without it, now" },
-    count: { type: "integer", value: "N", summary: "How many", min: 1, max: 10_000, default: 5 },
+    count: { type: "integer", value: "N", summary: "How many", min: 1, max: LIMITS.schedule_previewed, default: 5 },
     window: { type: "text", value: "HH:MM-HH:MM", summary: "Leave out fires outside this time of day" },
   },
   examples: [

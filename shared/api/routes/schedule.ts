@@ -16,7 +16,7 @@ export function scheduleRoutes({ schedule }: ControlPorts): Hono {
   routes.get("/:id", (context) => {
     const from_ms = readInstant("from", context.req.query("from"));
     if (isRejection(from_ms)) return answer(context, from_ms);
-    const count = readCount(context, "count", 5, { min: 1, max: LIMITS.api_page });
+    const count = readCount(context, "count", 5, { min: 1, max: LIMITS.schedule_previewed });
     return answer(context, isRejection(count) ? count : schedule.get(context.req.param("id"), from_ms, count));
   });
   routes.post("/:id", async (context) => {
