@@ -21,6 +21,7 @@ for (const name of ["in/a.txt", "in/deep/b.txt", "in/..hidden", "in/a..b", "out/
 }
 const signal = new AbortController().signal;
 const files = openGrantedFiles(["filesystem:read:~/in/**", "filesystem:write:~/in/**"], { home });
+const everything = openGrantedFiles(["filesystem:read:/**"], { home, hidden: join(home, "data") });
 
 /** Ways to name a file outside `~/in`. */
 const PATHS: readonly string[] = [
@@ -82,6 +83,17 @@ attackClass("path traversal", ({ fails, works }) => {
     }
     if (path !== "~/in") fails(`resolving ${shown} for a program`, REFUSED, () => files.resolve(path, "write"));
   }
+  // Not files, and nowhere but on Linux: the worker's environment, memory, descriptors and folder, whatever of the disk was granted.
+  for (const path of ["self/environ", "self/cmdline", "self/maps", "thread-self/environ", `${process.ppid}/environ`]) {
+    const read = () => everything.read(`/proc/${path}`, { max_bytes: 1_000_000, signal });
+    fails(`reading /proc/${path} with a grant of everything`, ["path_not_granted", "not_found"], read);
+  }
+  for (const path of ["/proc", "/proc/self", "/"]) {
+    const lend = () => everything.folder(path, "read");
+    fails(`lending ${path} to a program with a grant of everything`, ["path_not_granted", "not_found"], lend);
+  }
+  const list = () => everything.tree("/proc/self");
+  fails("listing /proc/self with a grant of everything", ["path_not_granted", "not_found"], list);
   for (const path of NAMES)
     fails(`reading ${JSON.stringify(path)}`, "not_found", () => files.read(path, { max_bytes: 1_000, signal }));
   for (const name of [

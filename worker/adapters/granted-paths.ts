@@ -50,7 +50,7 @@ export function grantedPaths(grant: readonly Permission[], home: string, hidden:
     folder: (path, access) => {
       const root = resolveLinks(path, access);
       // A program that is shown a folder sees all of it.
-      const holds = hidden !== null && isWithin(hidden, root);
+      const holds = [hidden, PROCESSES].some((closed) => closed !== null && isWithin(closed, root));
       if (holds || isHidden(root, hidden) || !isWhole(root, access)) throw notGranted(path, root, access);
       return root;
     },
@@ -73,8 +73,16 @@ export function grantedPaths(grant: readonly Permission[], home: string, hidden:
 /** What of the worker's own folder belongs to its owner: clones and sites that runs made. */
 const SHOWN = ["clones", "sites"];
 
-/** Whether a path without links lies in what no grant opens: the worker's keys, secrets, log, and the state of others. */
+/** Where Linux shows the insides of processes as if they were files: the worker's own environment and memory, too. */
+const PROCESSES = "/proc";
+const OF_A_PROCESS = new RegExp(`^${PROCESSES}/[0-9]+(/|$)`);
+
+/**
+ * Whether a path without links lies in what no grant opens: the worker's keys, secrets, log, the state of others, and
+ * the insides of processes, which are no files.
+ */
 export function isHidden(path: string, hidden: string | null): boolean {
+  if (OF_A_PROCESS.test(path)) return true;
   if (hidden === null || !isWithin(path, hidden)) return false;
   const [first = ""] = path.slice(hidden.length + 1).split("/");
   return !SHOWN.includes(first);
