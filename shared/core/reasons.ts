@@ -86,6 +86,7 @@ export const REASONS = {
   worker_running: failed(409),
   port_in_use: failed(409),
   no_service_manager: refused(501),
+  service_elsewhere: refused(409),
   platform_unsupported: refused(501),
   host_not_allowed: refused(403),
   origin_not_allowed: refused(403),

@@ -31,6 +31,12 @@ function commandOf({ node, cli, data_dir }: ServiceOrder): readonly string[] {
   return [node, "--disable-warning=ExperimentalWarning", cli, "up", "--service", "--data", data_dir];
 }
 
+/** The last words of the command, as each unit writes them: which data folder it is for. */
+export function servesData(unit: string, { data_dir }: Pick<ServiceOrder, "data_dir">): boolean {
+  const plist = `<string>--data</string>\n    <string>${xml(data_dir)}</string>`;
+  return unit.includes(`"--data" ${argument(data_dir, 1)}\n`) || unit.includes(plist);
+}
+
 /** Where programs are looked for: this Node, then the usual places. Never the installing shell's own list. */
 function searchPath({ node }: ServiceOrder): string {
   const usual = ["/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
@@ -91,8 +97,9 @@ ${strings.join("\n")}
 }
 
 /**
- * The systemd user unit: started with the user's manager and after a failure, but not where `oa up` says that its settings are wrong. Hardened as far as a user's manager can
- * without taking away what upgrades need: files, the network, programs in their own sandboxes, and V8's compiler.
+ * The systemd user unit: started with the user's manager and after a failure, but not where `oa up` says that its
+ * settings are wrong. Hardened as far as a user's manager can without taking away what upgrades need: files, the network,
+ * programs in their own sandboxes, and V8's compiler.
  * systemd.service(5), systemd.exec(5).
  */
 export function systemdUnit(order: ServiceOrder): string {

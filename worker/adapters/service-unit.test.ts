@@ -125,9 +125,20 @@ describe("installing with systemd", () => {
       "systemctl --user --no-pager restart openagents.service",
     ]);
     assert.deepEqual(await unit.status(signal), {
-      ...{ installed: true, current: true, running: true, pid: 42, last_exit: 1 },
+      ...{ installed: true, current: true, elsewhere: false, running: true, pid: 42, last_exit: 1 },
       ...{ last_signal: null, restarting: false },
     });
+    const moved = await open(on, { ...ORDER, node: "/opt/node-26/bin/node" });
+    const { current, elsewhere } = await moved.status(signal);
+    assert.deepEqual([current, elsewhere], [false, false]);
+    for (const data_dir of [`${ORDER.data_dir} 2`, "/home/ann", "Support/OpenAgents", ODD.data_dir]) {
+      const other = await openServiceUnit(on, { ...ORDER, data_dir: join("/", data_dir) }, signal);
+      assert.ok(!isRejection(other) && (await other.status(signal)).elsewhere, data_dir);
+    }
+    const odd = await open(on, ODD);
+    await odd.install(signal);
+    assert.equal((await odd.status(signal)).elsewhere, false);
+    await unit.install(signal);
     writeFileSync(unit.path, "[Service]\n");
     assert.equal((await unit.status(signal)).current, false);
     commands.length = 0;
@@ -209,9 +220,10 @@ describe("installing with launchd", () => {
       "launchctl bootstrap gui/501 ~/Library/LaunchAgents/dev.openagents.worker.plist",
     ]);
     assert.deepEqual(await unit.status(signal), {
-      ...{ installed: true, current: true, running: true, pid: 77, last_exit: 3 },
+      ...{ installed: true, current: true, elsewhere: false, running: true, pid: 77, last_exit: 3 },
       ...{ last_signal: null, restarting: false },
     });
+    assert.equal((await (await open(on, ODD)).status(signal)).elsewhere, true);
     assert.equal(await unit.uninstall(signal), true);
     assert.equal(existsSync(unit.path), false);
     assert.equal((await unit.status(signal)).running, false);

@@ -13,6 +13,7 @@ import {
   SERVICE_LOG,
   type ServiceOrder,
   SYSTEMD_UNIT,
+  servesData,
   systemdUnit,
 } from "./service-text.ts";
 
@@ -21,6 +22,8 @@ export interface ServiceStatus {
   readonly installed: boolean;
   /** Whether it says what would be written now; false after the project or Node has moved. */
   readonly current: boolean;
+  /** Whether it starts the worker of another data folder. */
+  readonly elsewhere: boolean;
   readonly running: boolean;
   readonly pid: number | null;
   /** The exit status it ended with last, where the manager tells. */
@@ -116,6 +119,7 @@ function launchd(host: ServiceHost, order: ServiceOrder): ServiceUnit {
       const last_exit = /^\s*last exit code = (\d+)/m.exec(printed)?.[1];
       return {
         ...{ installed: found !== null, current: found === text, running: pid !== undefined },
+        elsewhere: found !== null && !servesData(found, order),
         ...{
           pid: pid === undefined ? null : Number(pid),
           last_exit: last_exit === undefined ? null : Number(last_exit),
@@ -199,6 +203,7 @@ async function systemd(host: ServiceHost, order: ServiceOrder, signal: AbortSign
       const last = Number(value("ExecMainStatus"));
       return {
         ...{ installed: found !== null, current: found === text, running: value("ActiveState") === "active" },
+        elsewhere: found !== null && !servesData(found, order),
         ...{ pid: pid > 0 ? pid : null, last_exit: ended && !killed ? last : null },
         ...{ last_signal: ended && killed ? signalName(last) : null, restarting: value("SubState") === "auto-restart" },
       };

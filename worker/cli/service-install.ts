@@ -10,7 +10,10 @@ import { serviceOf } from "./service-of.ts";
 export const command: Command = defineCommand({
   words: ["service", "install"],
   summary: "Keep the worker running: a launchd agent (macOS) or systemd user unit (Linux)",
-  options: { print: { type: "flag", summary: "Show the unit and change nothing" } },
+  options: {
+    print: { type: "flag", summary: "Show the unit and change nothing" },
+    replace: { type: "flag", summary: "Also where the service is of another data folder: its worker is stopped" },
+  },
   examples: ["oa service install", "oa service install --print", "oa service install --data ~/openagents"],
   run: async (context) => {
     const { data_dir, note, options, print, progress, signal } = context;
@@ -22,6 +25,10 @@ export const command: Command = defineCommand({
       return 0;
     }
     const before = await unit.status(signal);
+    if (before.elsewhere && !options.replace) {
+      const which = `the service that is installed (${path}) starts the worker of another data folder`;
+      return reject("service_elsewhere", `${which}; --replace stops that one for ${data_dir}`);
+    }
     const busy = before.running ? null : await ownedByAnother(data_dir);
     if (busy !== null) return busy;
     progress(`asking ${manager} to start the worker …`);

@@ -30,7 +30,9 @@ export const command: Command = defineCommand({
         ? []
         : !status.installed
           ? ["The unit's file is gone; oa service install writes it anew, oa service uninstall stops the worker."]
-          : ["The unit is not what this oa would write for this data folder; oa service install writes it anew."];
+          : status.elsewhere
+            ? [`It is of another data folder than ${data_dir}; oa service install --replace takes it for this one.`]
+            : ["The unit is not what this oa would write for this data folder; oa service install writes it anew."];
       const row =
         crashes === 0 || held !== null
           ? []
@@ -49,7 +51,7 @@ export const command: Command = defineCommand({
 
 /** What the process does, in words: what waits before it opens anything runs, and is no worker yet. */
 export function stateOf(
-  { running, pid, last_exit, last_signal, restarting }: Omit<ServiceStatus, "installed" | "current">,
+  { running, pid, last_exit, last_signal, restarting }: Omit<ServiceStatus, "installed" | "current" | "elsewhere">,
   noted: ServiceNote | null,
   url: string | null,
   now_ms: number,
