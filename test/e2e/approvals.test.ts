@@ -123,9 +123,15 @@ describe("a write that consent could not know", () => {
   it("can be canceled while it waits", async () => {
     open();
     const run_id = await world.start(world.install(FOLLOWS));
+    const { approval_id } = only();
     await world.engine.cancel(run_id, "enough");
     await world.clock.pass(1_000);
     assert.equal(run(run_id).status, "canceled");
+    assert.deepEqual(world.asked(), [], "nobody is asked about a run that is over");
+    const { status, reason } = getApproval(world.database, approval_id) ?? {};
+    assert.deepEqual([status, reason], ["revoked", "its run was canceled meanwhile"]);
+    const late = await world.decide(approval_id, { decision: "approve", scope: "workspace" });
+    assert.ok(isRejection(late) && late.code === "approval_revoked");
   });
 });
 

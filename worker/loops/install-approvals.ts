@@ -1,5 +1,5 @@
 import { approvalDecider } from "@oa/shared/approval/decider.ts";
-import { openApprovals } from "@oa/shared/approval/views.ts";
+import { approvalsOf, getApproval, openApprovals } from "@oa/shared/approval/views.ts";
 import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
 import { newId, type RandomBytes } from "@oa/shared/core/id.ts";
@@ -23,7 +23,7 @@ export interface InstallApprovalsOptions {
 /**
  * The store, with consent kept in step with installs: in the transaction that approves a release, every write to the
  * outside that it declares gets an approval of its own, and whatever was approved or asked for another release, or for
- * an install that is gone, is revoked.
+ * an install that is gone, is revoked. What a run asked for and nobody answered is revoked as the run ends.
  */
 export function withInstallApprovals(inner: EventStore, options: InstallApprovalsOptions): EventStore {
   return {
@@ -36,6 +36,10 @@ export function withInstallApprovals(inner: EventStore, options: InstallApproval
           result.filter(({ event_type }) => CHANGES.has(event_type)).map((one) => one.subject_id),
         );
         for (const install_id of changed) follow(inner, options, context, install_id);
+        for (const { event_type, subject_id } of result) {
+          const how = ENDS[event_type];
+          if (how !== undefined) endQuestions(inner, options, context, { run_id: subject_id, how });
+        }
         return result;
       }),
   };
@@ -48,6 +52,25 @@ const CHANGES = new Set([
   "install.yanked",
   "install.removed",
 ]);
+
+/** Of a run that may have been waiting for an answer. */
+const ENDS: Readonly<Record<string, string>> = { "run.failed": "failed", "run.canceled": "was canceled" };
+
+function endQuestions(
+  inner: EventStore,
+  { sql }: InstallApprovalsOptions,
+  { idempotency_key: _, ...context }: EventContext,
+  { run_id, how }: { readonly run_id: string; readonly how: string },
+): void {
+  const waiting = approvalsOf(sql, run_id).filter((id) => getApproval(sql, id)?.status === "requested");
+  if (waiting.length === 0) return;
+  const reason = `its run ${how} meanwhile`;
+  const done = inner.handle(
+    context,
+    waiting.map((approval_id) => task(approvalDecider, approval_id, { type: "revoke", reason })),
+  );
+  if (isRejection(done)) throw new Fault(done.code, done.message);
+}
 
 function follow(
   inner: EventStore,
