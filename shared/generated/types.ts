@@ -99,7 +99,7 @@ export type KillSwitchEvent = (KillSwitchEngaged | KillSwitchReleased)
 /**
  * The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence; license_trial_<hash of the address> for runs on trial.
  */
-export type LicenseEvent = (LicenseAdded | LicenseProved | LicenseUsed | LicenseTrialUsed)
+export type LicenseEvent = (LicenseAdded | LicenseProved | LicenseWithdrawn | LicenseUsed | LicenseTrialUsed)
 /**
  * What the worker noticed of the machine it runs on. The subject is machine.
  */
@@ -3127,6 +3127,18 @@ readonly receipt_event_id: string
  * When the edge looked.
  */
 readonly proved_ms: number
+}
+}
+/**
+ * An edge said that the held receipt was taken back: it counts no more.
+ */
+export interface LicenseWithdrawn {
+readonly event_type: "license.withdrawn"
+readonly data: {
+readonly payment_hash: string
+readonly receipt_event_id: string
+readonly withdrawn_ms: number
+readonly reason: string
 }
 }
 /**

@@ -57,6 +57,23 @@ test("what an edge says of it is kept, and only news is written", () => {
   assert.deepEqual(after(adding(bundle, 5), adding(bundle, 4)), []);
 });
 
+test("what an edge said to be taken back counts no more, until one vouches for it or a later version comes", () => {
+  const sale = sell({ offer: { model: "per-run", quantity: 5 } });
+  const { receipt } = sale.bundle;
+  const withdraw: LicenseCommand = {
+    ...{ type: "withdraw", receipt_event_id: receipt.id, reason: "its signer made it refunded", now_ms: 7 },
+  };
+  const held = [adding(sale.bundle, 5), withdraw] as const;
+  assert.deepEqual(after(...held), ["license.withdrawn"]);
+  assert.deepEqual(after(...held, withdraw), [], "once");
+  assert.equal(after(...held, using("run_1")), "receipt_withdrawal");
+  assert.equal(after(...held, adding(sale.bundle)), "receipt_withdrawal", "not held again unasked");
+  assert.deepEqual(after(...held, adding(sale.bundle, 8)), ["license.proved"]);
+  assert.deepEqual(after(...held, adding(sale.bundle, 8), using("run_1")), ["license.used"]);
+  assert.deepEqual(after(...held, adding(later(sale)), using("run_1")), ["license.used"]);
+  assert.deepEqual(after(adding(sell().bundle), withdraw), [], "another receipt is not held");
+});
+
 test("a receipt that a check refuses is not held, and the check is the code", () => {
   assert.equal(after(adding({ ...sell().bundle, preimage: "00".repeat(32) })), "receipt_preimage");
   assert.equal(after(adding(sell({ receipt: { expires_at: SOLD_AT } }).bundle)), "receipt_expiry");

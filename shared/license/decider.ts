@@ -13,6 +13,8 @@ export interface LicenseState {
   readonly held: HeldReceipt | null;
   /** When an edge last said that the held receipt stands; null: never. */
   readonly proved_ms: number | null;
+  /** Why the held receipt counts no more, as an edge said; null: nobody said that it was taken back. */
+  readonly withdrawn: string | null;
   /** How many runs were started with it. */
   readonly runs_used: number;
 }
@@ -26,6 +28,13 @@ export type LicenseCommand =
       readonly report: ReceiptReport;
       /** When the edge looked that said so; null: none did. */
       readonly proved_ms: number | null;
+    }
+  | {
+      readonly type: "withdraw";
+      readonly receipt_event_id: string;
+      /** What the edge said. */
+      readonly reason: string;
+      readonly now_ms: number;
     }
   | ({ readonly type: "use" } & StartedRun)
   | ({ readonly type: "try"; readonly listing: string; readonly trial_runs: number } & StartedRun);
@@ -49,11 +58,12 @@ export function trialSubject(listing: string): string {
 
 /**
  * The rules of a licence: a receipt is held unless a check of it fails, its payment pays once, and a licence by runs is
- * used up by them, as a trial is. Refusals: the code of the check that failed, receipt_claim, receipt_superseded,
- * licence_missing, licence_used_up.
+ * used up by them, as a trial is. What an edge said to be taken back counts no more, until one vouches for it again.
+ * Refusals: the code of the check that failed, receipt_claim, receipt_superseded, receipt_withdrawal, licence_missing,
+ * licence_used_up.
  */
 export const licenseDecider: Decider<LicenseState, LicenseEvent, LicenseCommand> = {
-  initial: { held: null, proved_ms: null, runs_used: 0 },
+  initial: { held: null, proved_ms: null, withdrawn: null, runs_used: 0 },
   evolve,
   decide,
 };
@@ -62,10 +72,12 @@ function evolve(state: LicenseState, event: LicenseEvent): LicenseState {
   switch (event.event_type) {
     case "license.added": {
       const { bundle: _, ...held } = event.data;
-      return { ...state, held, proved_ms: null };
+      return { ...state, held, proved_ms: null, withdrawn: null };
     }
     case "license.proved":
-      return { ...state, proved_ms: event.data.proved_ms };
+      return { ...state, proved_ms: event.data.proved_ms, withdrawn: null };
+    case "license.withdrawn":
+      return { ...state, proved_ms: null, withdrawn: event.data.reason };
     case "license.used":
     case "license.trial_used":
       return { ...state, runs_used: state.runs_used + 1 };
@@ -78,10 +90,17 @@ function decide(state: LicenseState, command: LicenseCommand): readonly LicenseE
   switch (command.type) {
     case "add":
       return add(state, command);
+    case "withdraw": {
+      const { receipt_event_id, reason, now_ms: withdrawn_ms } = command;
+      if (state.held?.receipt_event_id !== receipt_event_id || state.withdrawn !== null) return [];
+      const { payment_hash } = state.held;
+      return [{ event_type: "license.withdrawn", data: { payment_hash, receipt_event_id, withdrawn_ms, reason } }];
+    }
     case "use": {
-      const { held, runs_used } = state;
+      const { held, withdrawn, runs_used } = state;
       const { install_id, run_id, now_ms: used_ms } = command;
       if (held === null) return reject("licence_missing", "no receipt of this payment is held");
+      if (withdrawn !== null) return reject("receipt_withdrawal", `its licence was taken back: ${withdrawn}`);
       if (held.model === "per-month") return [];
       if (runs_used >= held.quantity) {
         return reject("licence_used_up", `all runs of the licence are used: ${runs_used} of ${held.quantity}`);
@@ -102,7 +121,7 @@ function decide(state: LicenseState, command: LicenseCommand): readonly LicenseE
 }
 
 function add(
-  { held, proved_ms: known_ms }: LicenseState,
+  { held, proved_ms: known_ms, withdrawn }: LicenseState,
   { receipt, bundle, report, proved_ms }: Extract<LicenseCommand, { type: "add" }>,
 ): readonly LicenseEvent[] | Rejection {
   const invalid = refuseInvalid(report);
@@ -114,6 +133,9 @@ function add(
   }
   if (held !== null && !same && held.receipt_created_at >= receipt_created_at) {
     return reject("receipt_superseded", `a later version of it is held already, event ${held.receipt_event_id}`);
+  }
+  if (same && withdrawn !== null && proved_ms === null) {
+    return reject("receipt_withdrawal", `an edge said that it was taken back: ${withdrawn}`);
   }
   const added: LicenseEvent = { event_type: "license.added", data: { ...receipt, bundle } };
   const news = proved_ms !== null && !(same && known_ms !== null && known_ms >= proved_ms);

@@ -20,7 +20,8 @@ function licence(change: Partial<LicenceView> = {}): LicenceView {
     ...{ listing: pins.upgrade_address, version: "1.2.0", release_event_id: "f".repeat(64) },
     ...{ manifest_sha256: pins.manifest_sha256, buyer: BUYER, seller: "a".repeat(64), payment_hash: "1".repeat(64) },
     ...{ network: "bitcoin", amount_msats: 50_000, model: "per-month", quantity: 1 },
-    ...{ expires_at: (NOW + 20 * DAY_MS) / 1_000, added_ms: NOW - DAY_MS, proved_ms: null, runs_used: 0 },
+    ...{ expires_at: (NOW + 20 * DAY_MS) / 1_000, added_ms: NOW - DAY_MS, runs_used: 0 },
+    ...{ proved_ms: null, withdrawn_ms: null },
     ...change,
   };
 }
@@ -51,6 +52,12 @@ test("a licence for exactly this release, made out to a key of ours, lets it run
   const found = told([licence()]);
   assert.deepEqual([found.allowed, found.verdict, found.until_ms], [true, "unproven", NOW + 20 * DAY_MS]);
   assert.match(found.message, /until 2026-01-30T/);
+});
+
+test("a licence that an edge said was taken back pays for nothing, whatever time it has left", () => {
+  const found = told([licence({ withdrawn_ms: NOW - 1 })]);
+  assert.deepEqual([found.allowed, found.code], [false, "licence_missing"]);
+  assert.match(found.message, /an edge said at 2026-01-09T23:59:59.999Z that its licence was taken back/);
 });
 
 test("a licence of another release, another buyer, or from after the time asked about pays for nothing", () => {

@@ -33,7 +33,8 @@ const FREE: Licence = { trace: "not_applicable", payment: null };
 /**
  * Whether a release may run by its price: what is free may; what costs may under a receipt for exactly this release, made
  * out to a key of ours, that has neither ended nor been used up. One that no edge has vouched for within
- * `LIMITS.licence_grace_ms` of its being added counts no more: it may have been taken back. Where no licence lets it run,
+ * `LIMITS.licence_grace_ms` of its being added counts no more: it may have been taken back; nor does one that an edge
+ * said was taken back. Where no licence lets it run,
  * the runs do that its author gives away. Pure; asks nobody.
  */
 export function licenceFor({ pricing, pins, held, isOurs, trial_used, now_ms }: LicenceFacts): Licence {
@@ -90,7 +91,7 @@ function weigh(
   isOurs: LicenceFacts["isOurs"],
   now_ms: number,
 ): Weighed {
-  const { receipt_event_id, payment_hash, proved_ms, model, quantity, runs_used } = licence;
+  const { receipt_event_id, payment_hash, proved_ms, withdrawn_ms, model, quantity, runs_used } = licence;
   const ends_ms = licence.expires_at === null ? Number.POSITIVE_INFINITY : licence.expires_at * 1_000;
   const grace_ms = Math.max(licence.added_ms, proved_ms ?? 0) + LIMITS.licence_grace_ms;
   const until_ms = Math.min(ends_ms, grace_ms);
@@ -108,6 +109,9 @@ function weigh(
   if (!isOurs(licence.buyer)) {
     const message = `the licence that is held is ${licence.buyer}'s: pair that key with \`oa pair add\`, or ${BUY}`;
     return no(5, "licence_missing", message);
+  }
+  if (withdrawn_ms !== null) {
+    return no(4, "licence_missing", `an edge said at ${iso(withdrawn_ms)} that its licence was taken back: ${BUY}`);
   }
   if (now_ms >= ends_ms) return no(4, "licence_expired", `its licence ended at ${iso(ends_ms)}: ${BUY}`);
   if (left.runs_left === 0) return no(3, "licence_used_up", `the ${quantity} runs of its licence are used: ${BUY}`);

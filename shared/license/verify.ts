@@ -278,7 +278,8 @@ export function refuseInvalid({ checks }: ReceiptReport): Rejection | null {
 function undecided(code: ReasonCode, { holder }: Knowledge): string {
   if (code === "receipt_claim") {
     if (holder === null) return "whether another receipt has claimed the payment is known only to an edge";
-    if (holder === UNCLAIMED) return "no receipt has claimed the payment yet: claim it";
+    if (holder === UNCLAIMED)
+      return "no receipt has claimed the payment yet: its buyer claims it with `oa receipt add FILE --online`";
     return `another version of this receipt, event ${holder.receipt_event_id}, holds the payment: claim it again`;
   }
   if (code === "receipt_withdrawal") return "whether it was taken back since is known only to an edge";

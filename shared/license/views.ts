@@ -8,6 +8,8 @@ import type { HeldReceipt } from "./decider.ts";
 export interface LicenceView extends HeldReceipt {
   /** When an edge last said that it stands; null: never. */
   readonly proved_ms: number | null;
+  /** When an edge said that it was taken back; null: none did since it was added or vouched for. */
+  readonly withdrawn_ms: number | null;
   readonly runs_used: number;
 }
 
@@ -27,7 +29,8 @@ export const licenceProjection: Projection = {
        receipt_created_at INTEGER NOT NULL, listing TEXT NOT NULL, version TEXT NOT NULL,
        release_event_id TEXT NOT NULL, manifest_sha256 TEXT NOT NULL, buyer TEXT NOT NULL, seller TEXT NOT NULL,
        network TEXT NOT NULL, amount_msats INTEGER NOT NULL, model TEXT NOT NULL, quantity INTEGER NOT NULL,
-       expires_at INTEGER, added_ms INTEGER NOT NULL, proved_ms INTEGER, runs_used INTEGER NOT NULL DEFAULT 0)
+       expires_at INTEGER, added_ms INTEGER NOT NULL, proved_ms INTEGER, withdrawn_ms INTEGER,
+       runs_used INTEGER NOT NULL DEFAULT 0)
      WITHOUT ROWID`,
     "CREATE TABLE IF NOT EXISTS proj_trials (listing TEXT PRIMARY KEY, runs_used INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS proj_licences_listing ON proj_licences (listing, added_ms)",
@@ -43,14 +46,27 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       const taken = COLUMNS.slice(1).map((name) => `${name} = excluded.${name}`);
       sql.run(
         `INSERT INTO proj_licences (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map(() => "?").join(", ")})
-         ON CONFLICT (payment_hash) DO UPDATE SET ${taken.join(", ")}, proved_ms = NULL`,
+         ON CONFLICT (payment_hash) DO UPDATE SET ${taken.join(", ")}, proved_ms = NULL, withdrawn_ms = NULL`,
         ...COLUMNS.map((name): SqlValue => held[name]),
       );
       break;
     }
     case "license.proved": {
       const { payment_hash, proved_ms } = event.data;
-      sql.run("UPDATE proj_licences SET proved_ms = ? WHERE payment_hash = ?", proved_ms, payment_hash);
+      sql.run(
+        "UPDATE proj_licences SET proved_ms = ?, withdrawn_ms = NULL WHERE payment_hash = ?",
+        proved_ms,
+        payment_hash,
+      );
+      break;
+    }
+    case "license.withdrawn": {
+      const { payment_hash, withdrawn_ms } = event.data;
+      sql.run(
+        "UPDATE proj_licences SET proved_ms = NULL, withdrawn_ms = ? WHERE payment_hash = ?",
+        withdrawn_ms,
+        payment_hash,
+      );
       break;
     }
     case "license.used":

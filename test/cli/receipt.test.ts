@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -9,8 +9,8 @@ import type { NostrEvent, ReceiptBundle } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-auth.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
-import { openTestEdge, ROOT, type TestEdge } from "../edge/fixture.ts";
-import { BUYER, type SaleChange, sell, sign } from "../fakes/receipts.ts";
+import { connect, openTestEdge, ROOT, type TestEdge } from "../edge/fixture.ts";
+import { BUYER, replacing, type SaleChange, sell, sign } from "../fakes/receipts.ts";
 import { openRecordingServer } from "../fakes/recording-server.ts";
 import { document, oa } from "./oa.ts";
 
@@ -153,4 +153,36 @@ test("a receipt is verified before it is held; held ones are listed without invo
   assert.equal(licences[0]?.proved_ms, proof.created_at * 1_000);
   assert.ok(!listed.stdout.includes(bundle.preimage) && !listed.stdout.includes(bundle.invoice));
   assert.match((await oa(["receipt", "list"], holder)).stdout, /linter-pro +\S+ +5 of 5 runs/);
+});
+
+test("asked online, the edge vouches for a receipt of this worker's own key, and one that was taken back counts no more", async () => {
+  const data = join(folder, "online");
+  const holder = { OA_DATA: data };
+  mkdirSync(data, { mode: 0o700 });
+  const { url, relay_url } = host.edge();
+  writeFileSync(join(data, "config.json"), JSON.stringify({ payment_networks: ["regtest"], edge_url: url }));
+  const said = async (...args: string[]) => {
+    const told = await oa([...args, "--json"], holder);
+    return { exit: told.code, value: document(told) as Record<string, never> & { error?: { code: string } } };
+  };
+  assert.equal((await said("receipt", "list")).exit, 0, "the worker's key is made");
+  const buyer = Buffer.from(readFileSync(join(data, "keys", "worker.key"), "utf8").trim(), "hex");
+  const sale = sell({ created_at: Math.floor(Date.now() / 1000) - 100, buyer });
+  const added = await said("receipt", "add", file(sale.bundle), "--online");
+  assert.deepEqual([added.exit, added.value.verdict, added.value.open, added.value.ours], [0, "valid", [], true]);
+  const again = await said("receipt", "add", file(sale.bundle), "--online");
+  assert.equal(again.value.verdict, "valid", "the same receipt again gets the same answer");
+
+  const strange = await said("receipt", "add", file(sold()), "--online");
+  assert.deepEqual([strange.value.verdict, strange.value.ours], ["unproven", false], "only its buyer can claim it");
+  assert.match((await oa(["receipt", "add", file(sold())], holder)).stdout, /neither this worker's key nor paired/);
+
+  const client = await connect(relay_url);
+  assert.equal((await client.publish(replacing(sale, { status: "refunded" })))[2], true);
+  await client.close();
+  const back = await said("receipt", "add", file(sale.bundle), "--online");
+  assert.deepEqual([back.exit, back.value.error?.code], [3, "receipt_withdrawal"]);
+  const offline = await said("receipt", "add", file(sale.bundle));
+  assert.deepEqual([offline.exit, offline.value.error?.code], [3, "receipt_withdrawal"], "nor is it held again");
+  assert.match((await oa(["receipt", "list"], holder)).stdout, /linter-pro .*TAKEN BACK/);
 });

@@ -1,6 +1,5 @@
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { DAY_S } from "@oa/shared/core/durations.ts";
-import { sha256Hex } from "@oa/shared/core/hash.ts";
 import type { RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { DECISION_DAYS, MODERATION_ACTIONS, MODERATION_REASONS } from "@oa/shared/core/moderation-words.ts";
@@ -15,17 +14,17 @@ import type {
 } from "@oa/shared/generated/types.ts";
 import { caseIdOf } from "@oa/shared/moderation/case.ts";
 import { fromEvent as decisionIn, toEvent as decisionTo, whyUnfit } from "@oa/shared/nostr/01985-moderation.ts";
-import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-auth.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { npubToHex } from "@oa/shared/nostr/npub.ts";
 import { ownEvent } from "@oa/shared/policy/own-publish.ts";
-import type { EdgeClient, SignRequest } from "../adapters/edge-client.ts";
+import type { EdgeClient } from "../adapters/edge-client.ts";
 import type { Signer } from "../adapters/signer.ts";
 import { passOwn } from "../engine/own-publish.ts";
 import { curate, listShown } from "./curate.ts";
 import { NO_EDGE } from "./market.ts";
 import type { AddressNamed } from "./naming.ts";
 import { type OwnPublishOptions, relaysFor, signOwn } from "./own-publish.ts";
+import { requestSigner } from "./request-signer.ts";
 
 export interface ModerationOptions extends OwnPublishOptions {
   readonly edge: EdgeClient | null;
@@ -78,18 +77,6 @@ export function moderationPort(options: ModerationOptions): ControlPorts["modera
 
 function paged(cursor: string | null): string {
   return cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
-}
-
-/** Each request is signed by the same key as what it hands in, once. */
-function requestSigner({
-  signer,
-  random,
-  now_ms,
-}: Pick<ModerationOptions, "signer" | "random" | "now_ms">): SignRequest {
-  return async (request) => {
-    const template = httpAuthTemplate(request, Math.floor(now_ms() / 1_000), sha256Hex(random(32)));
-    return httpAuthHeader(await signer.sign(template));
-  };
 }
 
 /** A case by its id, or by what it is about. */

@@ -48,6 +48,8 @@ import { upgradesPort } from "./upgrades.ts";
 export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
   readonly measure: MachineState["measure"];
   readonly deciding: () => boolean;
+  /** The worker's own key: receipts are made out to it. */
+  readonly own: { readonly secret_key: Uint8Array };
   readonly config: Config;
   readonly compliance: Compliance;
   readonly lookUp: InstallsOptions["lookUp"];
@@ -140,7 +142,7 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     pairings: pairingsPort({ ...options, relays: config.relays, edge_url: config.edge_url }),
     policy: policyPort(options),
     secrets: secretsPort(options),
-    receipts: licencesPort(options),
+    receipts: licencesPort({ ...options, buyers: [localSigner(options.own.secret_key), own.signer] }),
     approvals: approvalsPort(options),
     tokens: tokensPort(options),
     metrics: openMetrics({ store, sql, resources: resourceMetrics({ ...options, data_dir: config.data_dir }) }),

@@ -22,14 +22,15 @@ export const command: Command = defineCommand({
 });
 
 function row(licence: LicenceView): readonly string[] {
-  const { listing, version, model, quantity, runs_used, expires_at, proved_ms, receipt_event_id } = licence;
+  const { listing, version, model, quantity, runs_used, expires_at, proved_ms, withdrawn_ms, receipt_event_id } =
+    licence;
   const months = quantity === 1 ? "1 month" : `${quantity} months`;
   return [
     plain(listing.split(":")[2] ?? ""),
     plain(version),
     model === "per-run" ? `${quantity - runs_used} of ${quantity} runs` : months,
     expires_at === null ? "for good" : new Date(expires_at * 1_000).toISOString(),
-    proved_ms === null ? "never" : new Date(proved_ms).toISOString(),
+    withdrawn_ms !== null ? "TAKEN BACK" : proved_ms === null ? "never" : new Date(proved_ms).toISOString(),
     receipt_event_id.slice(0, 12),
   ];
 }

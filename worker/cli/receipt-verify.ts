@@ -44,6 +44,7 @@ export const command: Command = defineCommand({
     const bundle = isRejection(input) ? input : readBundle(input.value);
     if (isRejection(bundle)) return fail(bundle, { verdict: "invalid", checks: [] });
     const report = await checkReceipt(bundle, {
+      claim: null,
       networks: NETWORKS.filter((name) =>
         (options.network.length === 0 ? ["bitcoin"] : options.network).includes(name),
       ),
