@@ -38,6 +38,7 @@ const routes: Readonly<Record<string, (response: http.ServerResponse) => void>> 
   "/keep": (response) => response.writeHead(307, { location: "/ok" }).end(),
   "/see-other": (response) => response.writeHead(303, { location: "/ok" }).end(),
   "/loop": (response) => response.writeHead(302, { location: "/loop" }).end(),
+  "/found-other": (response) => response.writeHead(302, { location: `http://two.example:${port(second)}/ok` }).end(),
   "/to-other": (response) => response.writeHead(307, { location: `http://two.example:${port(second)}/ok` }).end(),
   "/to-denied": (response) => response.writeHead(302, { location: "http://denied.example/ok" }).end(),
   "/to-loopback": (response) => response.writeHead(302, { location: `http://127.0.0.1:${port(second)}/ok` }).end(),
@@ -254,6 +255,32 @@ test("a post is sent again on 307 and becomes a get on 302 and 303", async () =>
     assert.deepEqual([seen.at(-1)?.method, seen.at(-1)?.body], ["GET", ""]);
     assert.equal(seen.at(-1)?.headers["content-type"], undefined);
   }
+});
+
+test("a body arrives whole, whatever the method, and never as a request of its own", async () => {
+  const smuggled = "POST /smuggled HTTP/1.1\r\nhost: one.example\r\ncontent-length: 0\r\n\r\n";
+  for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
+    const before = seen.length;
+    assert.equal((await open().fetch(request("/ok", { method, body: smuggled }))).status, 200);
+    assert.deepEqual(
+      seen.slice(before).map((one) => [one.method, one.url, one.body]),
+      [[method, "/ok", smuggled]],
+    );
+  }
+});
+
+test("what writes follows no redirect to another host, though that is granted: it was approved for the first", async () => {
+  for (const [path, method] of [
+    ...(["POST", "PUT", "PATCH", "DELETE"].map((method) => ["/to-other", method]) as [string, string][]),
+    ["/found-other", "PUT"] as const,
+  ]) {
+    const before = seen.length;
+    const write = open().fetch(request(path, { method, body: "hello" }));
+    await refuses("egress_denied", write, new RegExp(`redirected a ${method} to two\\.example`));
+    assert.ok(!seen.slice(before).some(({ host }) => host?.startsWith("two.example")));
+  }
+  assert.equal((await open().fetch(request("/found-other", { method: "POST", body: "hello" }))).status, 200);
+  assert.deepEqual([seen.at(-1)?.method, seen.at(-1)?.body], ["GET", ""]);
 });
 
 test("a body over the limit is refused, declared or not", async () => {

@@ -32,7 +32,7 @@ export interface EgressResponse {
  * HTTP to the hosts a grant names, and no others. A name is looked up once and the checked address is the one that is
  * connected to. Addresses of this machine, its network or a cloud's metadata are refused, except an exact host:port of
  * the owner's config, and an address that is granted as such. Each redirect is checked like a first request, and one to
- * another origin carries no credentials.
+ * another origin carries no credentials. What writes (all but GET and HEAD) follows none to another host.
  *
  * Faults: egress_invalid, egress_denied, egress_private_address, egress_too_large, egress_rate_limited, egress_timeout,
  * egress_dns, egress_unreachable, canceled, and those of `Secrecy.outgoing`.
@@ -147,6 +147,7 @@ export function openEgress(grant: readonly Permission[], options: EgressOptions)
         body = undefined;
         headers = keep(headers, (name) => !name.startsWith("content-"));
       }
+      if (method !== "GET" && method !== "HEAD") refuseElsewhere(method, url, next);
       url = next;
     }
   };
@@ -210,6 +211,13 @@ function redirectTarget(from: URL, location: string): URL {
     throw new Fault("egress_denied", `${from.host} redirected to ${next.host} without encryption`);
   }
   return next;
+}
+
+/** What writes was approved for one host, and another that may be read is not it. Fault: egress_denied. */
+function refuseElsewhere(method: string, from: URL, to: URL): void {
+  if (hostOf(to).withPort === hostOf(from).withPort) return;
+  const message = `${from.host} redirected a ${method} to ${to.host}; what writes goes where it was meant to go: name that address`;
+  throw new Fault("egress_denied", message);
 }
 
 function hostOf(url: URL): { readonly hostname: string; readonly withPort: string } {

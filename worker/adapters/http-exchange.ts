@@ -46,6 +46,8 @@ export function exchange(request: Exchange): Promise<ExchangeResult> {
         "user-agent": "openagents-worker",
         "accept-encoding": "gzip, deflate, br",
         ...request.headers,
+        // Said of every body: without it Node sends one of a DELETE as if it were another request.
+        ...(request.body === undefined ? {} : { "content-length": Buffer.byteLength(request.body) }),
         connection: "close",
       },
       // Its own agent: the shared one may be told by the environment to use a proxy.

@@ -4,7 +4,7 @@ import type { PolicyRule } from "../rule.ts";
 
 export const aup: PolicyRule = {
   name: "aup",
-  says: "No prohibited use, in what is said, asked of a model or sent.",
+  says: "No prohibited use, in what an upgrade itself says, asks of a model or sends.",
   judge: (action, { manifest, inputs, aup: mode, found = [] }) => {
     const { verdict, reasons } = withFound(assessTexts(textsOfAction(action, manifest, inputs), mode), found, mode);
     return reasons.map(({ code, message, ...details }) => ({
