@@ -41,6 +41,8 @@ export interface Engine {
       readonly cause?: string;
       readonly deadline_ms?: number;
       readonly trial?: boolean;
+      /** What stands against a new run: only one that was made for the due time or cause before is answered. */
+      readonly against?: Rejection;
       /** Who asks; a capability token must name every tool and every host of the run. */
       readonly by?: Actor;
     },
@@ -83,9 +85,9 @@ export function openEngine(options: EngineOptions): Engine {
   const start: Engine["start"] = async (
     install_id,
     reason,
-    { due_ms, cause = due_ms, deadline_ms, trial = false, by = OWNER } = {},
+    { due_ms, cause = due_ms, deadline_ms, trial = false, against, by = OWNER } = {},
   ) => {
-    const judged = await judge.ofStart(install_id, { reason, trial });
+    const judged = against === undefined ? await judge.ofStart(install_id, { reason, trial }) : null;
     const now_ms = clock.now_ms();
     const run_id = newId("run", now_ms, random);
     const context: EventContext = {
@@ -96,6 +98,7 @@ export function openEngine(options: EngineOptions): Engine {
     const create: Task = {
       subject_id: run_id,
       run: (load) => {
+        if (against !== undefined) return against;
         const wanted = { reason, due_ms, trial, now_ms, judged };
         const planned = plannedRun(options, load(installDecider, install_id), install_id, wanted);
         if (isRejection(planned)) return planned;

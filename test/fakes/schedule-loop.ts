@@ -60,6 +60,7 @@ export function openScheduleWorld(
   const machine: { -readonly [Name in Sensor]?: MachineReadings[Name] } = {};
   /** What the database answers with while it is set. */
   const disk = { full: false };
+  const made = new Map<string, { readonly run_id: string }>();
   let awake_ms: number | null = null;
   const awake = {
     last_ms: () => awake_ms,
@@ -82,9 +83,12 @@ export function openScheduleWorld(
       awake,
       activeRuns: (install_id) => active.get(install_id) ?? 0,
       gatesOf: (install_id) => ({ ...OPEN, ...gates.get(install_id) }),
-      start: async (install_id, reason, { due_ms }) => {
+      start: async (install_id, reason, { due_ms, against }) => {
+        if (against !== undefined) return made.get(`${install_id} ${due_ms}`) ?? against;
         started.push(`${install_id} ${reason} ${new Date(due_ms).toISOString().slice(11, 16)}`);
-        return answer(install_id, due_ms);
+        const answered = answer(install_id, due_ms);
+        if (!isRejection(answered)) made.set(`${install_id} ${due_ms}`, answered);
+        return answered;
       },
       cancelRuns: async (install_id) => {
         canceled.push(install_id);

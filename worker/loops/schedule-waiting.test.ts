@@ -8,6 +8,8 @@ import { getSchedule, unstartedFires } from "@oa/shared/schedule/views.ts";
 import { at, openScheduleWorld, runs } from "../../test/fakes/schedule-loop.ts";
 
 const PLUGGED = { constraints: { plugged_in: true } };
+const BUSY = reject("busy", "1000 runs are waiting already");
+const NIGHTLY = { expression: "0 1 1 * *", window: { start: "01:00", end: "03:00" } };
 const outcomeOf = (worker: ReturnType<typeof openScheduleWorld>, install_id: string) =>
   getSchedule(worker.side().database, install_id)?.last_outcome;
 
@@ -148,9 +150,7 @@ test("a run that another one forestalled is started after it where the schedule 
 
 test("when no more runs can be queued the fires are kept, and started later, but not after a day", async (context) => {
   let full = true;
-  const worker = openScheduleWorld(context, (install_id, due_ms) =>
-    full ? reject("busy", "1000 runs are waiting already") : runs(install_id, due_ms),
-  );
+  const worker = openScheduleWorld(context, (install_id, due_ms) => (full ? BUSY : runs(install_id, due_ms)));
   worker.set("install_a");
   worker.set("install_b");
   worker.pass(at("01:00"));
@@ -193,7 +193,7 @@ test("a start that is held back is not made outside its window, and made when it
   const worker = openScheduleWorld(context, (install_id, due_ms) =>
     silent ? reject("classifier_unavailable", "the model gave no answer") : runs(install_id, due_ms),
   );
-  worker.set("install_a", { expression: "0 1 1 * *", window: { start: "01:00", end: "03:00" } });
+  worker.set("install_a", NIGHTLY);
   worker.pass(at("02:59"));
   await worker.tick();
   worker.pass(at("02:59:30"));
@@ -209,8 +209,47 @@ test("a start that is held back is not made outside its window, and made when it
   assert.equal(worker.types().at(-1), "schedule.run_started");
 });
 
+test("one that others held up until its window had closed waits for the opening too", async (context) => {
+  let full = true;
+  const worker = openScheduleWorld(context, (install_id, due_ms) => (full ? BUSY : runs(install_id, due_ms)));
+  for (const install_id of ["install_a", "install_b"]) worker.set(install_id, NIGHTLY);
+  worker.pass(at("01:00"));
+  await worker.tick();
+  assert.equal(worker.started.length, 1, "after the first no other is asked for");
+  full = false;
+  worker.pass(at("09:00"));
+  await worker.tick();
+  assert.deepEqual(
+    worker.types().filter((type) => type.startsWith("schedule.run_")),
+    [],
+  );
+  worker.pass(at("01:00") + 24 * HOUR_MS);
+  await worker.tick();
+  assert.equal(worker.types().filter((type) => type === "schedule.run_started").length, 2);
+});
+
+test("after a restart outside the window a run that had been made is found, and none is made", async (context) => {
+  let full = true;
+  const worker = openScheduleWorld(context, (install_id, due_ms) => {
+    worker.disk.full = full; // what comes of it is not recorded any more
+    return install_id === "install_b" && full ? BUSY : runs(install_id, due_ms);
+  });
+  for (const install_id of ["install_a", "install_b"]) worker.set(install_id, NIGHTLY);
+  worker.pass(at("01:00"));
+  await worker.tick();
+  worker.pass(at("09:00"));
+  worker.reopen();
+  worker.disk.full = full = false;
+  await worker.tick();
+  const started = () => worker.types().filter((type) => type === "schedule.run_started").length;
+  assert.equal(started(), 1, "install_b has none, and its window is closed");
+  worker.pass(at("01:00") + 24 * HOUR_MS);
+  await worker.tick();
+  assert.equal(started(), 2);
+});
+
 test("a start that no open window comes for within a day is refused with what held it back", async (context) => {
-  const worker = openScheduleWorld(context, () => reject("busy", "1000 runs are waiting already"));
+  const worker = openScheduleWorld(context, () => BUSY);
   worker.set("install_a", { window: { start: "01:00", end: "01:30" }, expression: "0 1 1 * *" });
   worker.pass(at("01:00"));
   await worker.tick();

@@ -1,7 +1,7 @@
 import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { MachineReadings } from "@oa/shared/generated/types.ts";
 import { MACHINE_SUBJECT, type MachineCommand, machineDecider } from "@oa/shared/machine/decider.ts";
@@ -39,11 +39,11 @@ export interface SchedulePorts {
   readonly cancelRuns: (install_id: string, reason: string) => Promise<void>;
   /** Asks the machine's sensors; a sensor that cannot know says so, and never throws. */
   readonly measure: (sensors: readonly Sensor[], signal: AbortSignal) => Promise<MachineReadings>;
-  /** Starts a run. Asked twice for one install and due time, it answers with the one run. */
+  /** Starts a run. Asked twice for one install and due time, it answers with the one run; with `against`, makes none. */
   readonly start: (
     install_id: string,
     reason: UnstartedFire["reason"],
-    options: { readonly due_ms: number },
+    options: { readonly due_ms: number; readonly against?: Rejection },
   ) => Promise<{ readonly run_id: string } | Rejection>;
   /** Where it stands when the worker last looked; absent, and a stopped worker is not known to have been away. */
   readonly awake?: LastAwake;
@@ -63,7 +63,8 @@ export interface ScheduleLoop {
 /**
  * The loop that starts installs when they are due. It never sleeps longer than `LIMITS.schedule_sleep_ms` and compares
  * wall time with monotonic time and with when it meant to wake, so a sleeping machine or a clock that is set is noticed
- * and recorded, and so is a worker that was stopped. All that it knows is in the log: after a crash it goes on with what was decided and not yet started.
+ * and recorded, and so is a worker that was stopped. What was decided is in the log: after a crash it goes on with what
+ * has not been started yet.
  */
 export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   const { sql, clock } = ports;
@@ -119,7 +120,7 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     }
   };
 
-  /** What waits for those: has a run canceled where the schedule says so, and decides once there is no more to wait for. */
+  /** Of what waits for those: has a run canceled where the schedule says so, and decides what need not wait longer. */
   const decideWaiting = async (signal: AbortSignal): Promise<void> => {
     const page = waitingInstalls(sql, after_install_id, LIMITS.schedule_batch);
     after_install_id = page.length < LIMITS.schedule_batch ? "" : (page.at(-1)?.install_id ?? "");
@@ -142,7 +143,9 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     const progress = await decideDue(signal);
     await decideWaiting(signal);
     stayAwake(ports);
-    for (const fire of unstartedFires(sql, LIMITS.schedule_batch)) {
+    const fires = unstartedFires(sql, LIMITS.schedule_batch);
+    if (fires.length === 0) held_back.clear();
+    for (const fire of fires) {
       if ((await startRun(ports, fire, held_back)) === "full") break;
     }
     const wait_ms = (nextStart(sql) ?? Number.POSITIVE_INFINITY) - clock.now_ms();
@@ -177,22 +180,29 @@ export function scheduleTask(install_id: string, command: ScheduleCommand): Task
   return task(scheduleDecider, scheduleSubject(install_id), command);
 }
 
-/** Starts that were asked for and could not be made yet, by install. After a crash the first of them is asked for again. */
+/** Starts that could not be made yet, by install, and what held them back last. */
 type HeldBack = Map<string, { readonly due_ms: number; readonly refusal: Rejection }>;
+
+const CLOSED = reject("busy", "its window closed before its run could be queued");
 
 /**
  * "full": no further run can be queued now. What cannot start yet is tried again, for a day at most, and not while its
- * window is closed: that it was open when this was decided does not open it again.
+ * window is closed: that it was open when this was decided does not open it again. Only a run that was made before a
+ * crash is asked for then.
  */
 async function startRun(ports: SchedulePorts, fire: UnstartedFire, held_back: HeldBack): Promise<StartAttempt> {
   const { install_id, reason, due_ms, overlap } = fire;
-  const held = held_back.get(install_id);
+  const known = held_back.get(install_id);
+  const held = known?.due_ms === due_ms ? known : null;
   try {
-    const in_time = ports.clock.now_ms() - fire.fired_at_ms < LIMITS.schedule_wait_ms;
-    const shut = held?.due_ms === due_ms && !mayStart(fire.schedule, ports.clock.now_ms());
-    if (shut && in_time) return "later";
-    const answer = shut ? held.refusal : await ports.start(install_id, reason, { due_ms });
-    const later = isRejection(answer) && in_time ? laterFor(answer, overlap) : null;
+    const since_ms = ports.clock.now_ms() - fire.fired_at_ms;
+    const in_time = since_ms < LIMITS.schedule_wait_ms;
+    const delayed = held !== null || since_ms > LIMITS.schedule_late_ms;
+    const shut = delayed && !mayStart(fire.schedule, ports.clock.now_ms());
+    if (shut && held !== null && in_time) return "later";
+    const against = shut ? { against: held?.refusal ?? CLOSED } : {};
+    const answer = await ports.start(install_id, reason, { due_ms, ...against });
+    const later = isRejection(answer) && in_time ? (shut ? "later" : laterFor(answer, overlap)) : null;
     if (isRejection(answer) && later !== null) {
       held_back.set(install_id, { due_ms, refusal: answer });
       if (answer.code === "already_running" && overlap === "cancel_running") await cancel(ports, install_id);
@@ -302,8 +312,9 @@ interface ClockJump {
 const NO_JUMP: ClockJump = { clock_jump_ms: 0, away_ms: 0 };
 
 /**
- * Asked at each tick: how far wall time has run ahead of monotonic time since the last, and how much later than meant
- * this tick comes, the first later than another worker looked last; 0 for clocks' usual drift. A monotonic clock stands still in sleep on Linux and need not on macOS.
+ * Asked at each tick: how far wall time has run ahead of monotonic time since the last one, and how much later than
+ * meant this one comes; 0 for clocks' usual drift. The first tick is meant to come when the worker before looked last.
+ * In sleep a monotonic clock stands still on Linux, and need not on macOS.
  */
 function watchClock(clock: MonotonicClock, awake: LastAwake | undefined) {
   let offset_ms = clock.now_ms() - clock.monotonic_ms();
