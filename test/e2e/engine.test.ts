@@ -8,7 +8,16 @@ import { installDecider } from "@oa/shared/install/decider.ts";
 import { apart } from "@oa/shared/run/boundary.ts";
 import { getRun, type RunView } from "@oa/shared/run/views.ts";
 import type { Op, OpContext } from "@oa/worker/ops/op.ts";
-import { contextOf, fakeClock, manifestOf, type Ops, openRunWorld, type RunWorld, settled } from "../fakes/runs.ts";
+import {
+  contextOf,
+  fakeClock,
+  manifestOf,
+  type Ops,
+  openRunWorld,
+  orderCommand,
+  type RunWorld,
+  settled,
+} from "../fakes/runs.ts";
 
 const answer = (body: string) => ({
   ...{ status: 200, url: "https://api.example/", headers: {}, body, encoding: "utf8", bytes: body.length },
@@ -215,21 +224,32 @@ describe("the engine", () => {
     assert.deepEqual([run.status, run.code, run.steps[1]?.status], ["failed", "reference_unresolved", "failed"]);
   });
 
-  it("does not begin a step that needs what its owner took away meanwhile", async () => {
-    const free = Promise.withResolvers<void>();
-    open({
-      "http.request": (params, context) => free.promise.then(() => get(params, context)),
-      "fs.write": async () => written,
+  const revoked = [{ permission: "filesystem:write:/data/**", granted: "filesystem:write:/data/**" }] as const;
+  const take = { type: "set_revocations", revoked } as const;
+  const pins = { release_event_id: "c".repeat(64), manifest_event_id: "e".repeat(64) };
+  const update = orderCommand({ ...fetchAndWrite, version: "1.0.1" }, Date.now(), { pins, revision: 2 });
+  for (const [title, commands] of [
+    ["meanwhile", [take]],
+    ["before its install was updated", [take, update]],
+    ["after its install was updated", [update, take]],
+  ] as const) {
+    it(`does not begin a step that needs what its owner took away ${title}`, async () => {
+      const free = Promise.withResolvers<void>();
+      open({
+        "http.request": (params, context) => free.promise.then(() => get(params, context)),
+        "fs.write": async () => written,
+      });
+      const install_id = world.install(fetchAndWrite);
+      const run_id = await startRun(install_id);
+      for (const command of commands) {
+        const done = world.store.handle(contextOf(Date.now()), [task(installDecider, install_id, command)]);
+        assert.ok(!isRejection(done), JSON.stringify(done));
+      }
+      free.resolve();
+      const run = await end(run_id);
+      assert.deepEqual([run.status, run.code, run.steps[0]?.status], ["failed", "permission_revoked", "succeeded"]);
     });
-    const install_id = world.install(fetchAndWrite);
-    const run_id = await startRun(install_id);
-    const revoked = [{ permission: "filesystem:write:/data/**", granted: "filesystem:write:/data/**" }] as const;
-    const taken = task(installDecider, install_id, { type: "set_revocations", revoked });
-    assert.ok(!isRejection(world.store.handle(contextOf(Date.now()), [taken])));
-    free.resolve();
-    const run = await end(run_id);
-    assert.deepEqual([run.status, run.code, run.steps[0]?.status], ["failed", "permission_revoked", "succeeded"]);
-  });
+  }
 
   it("says why there can be no run", async () => {
     open({ "http.request": () => new Promise(() => undefined), "fs.write": async () => written });

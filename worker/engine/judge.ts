@@ -8,7 +8,7 @@ import { redact } from "@oa/shared/core/secrets.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import type { PolicyAction, PolicyApproval, RunStepPlan } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
-import type { InstalledRelease } from "@oa/shared/install/release.ts";
+import { withoutRevoked } from "@oa/shared/install/state.ts";
 import {
   actionHash,
   actionOfStep,
@@ -49,8 +49,8 @@ export interface JudgedStep {
 /**
  * Whether a step may be performed now, by the rules, the owner's approvals and what was used so far. `load` sees what
  * the transaction that asks has decided already. Faults in `stop`: kill_switch_active, install_quarantined,
- * not_permitted, permission_revoked, quota_exceeded, action_zone_mismatch, approval_denied, approval_expired, approval_revoked,
- * manifest_hash_mismatch, busy, policy_denied, and those of `performedAction`.
+ * not_permitted, permission_revoked, quota_exceeded, action_zone_mismatch, approval_denied, approval_expired,
+ * approval_revoked, manifest_hash_mismatch, busy, policy_denied, and those of `performedAction`.
  */
 export function judgeStep(options: JudgeOptions, load: EventStore["load"], judged: JudgedStep): Judgement {
   const { clock, config } = options;
@@ -88,26 +88,27 @@ export function judgeStep(options: JudgeOptions, load: EventStore["load"], judge
   };
 }
 
-/** The release that a run is of, where its install still has it: as what runs, or on trial. */
-function installedRelease(load: EventStore["load"], { created }: RunState): InstalledRelease | undefined {
+/** The run's manifest, where its install still has it: as what runs, or on trial. */
+function installedManifest(load: EventStore["load"], { created }: RunState): string | null {
   const { active, candidate } = load(installDecider, created?.install_id ?? "");
-  return [active, candidate].find((one) => one?.pins.manifest_sha256 === created?.manifest_sha256) ?? undefined;
+  const has = [active, candidate].some((one) => one?.pins.manifest_sha256 === created?.manifest_sha256);
+  return created !== null && has ? created.manifest_sha256 : null;
 }
 
-function installedManifest(load: EventStore["load"], state: RunState): string | null {
-  return installedRelease(load, state)?.pins.manifest_sha256 ?? null;
-}
-
-/** What a step needs of what the owner has taken away since its run was made; null: nothing. Refusal: permission_revoked. */
+/**
+ * What a step needs of what the owner has taken away since its run was made, also where another release runs by now;
+ * null: nothing. Refusal: permission_revoked.
+ */
 export function refuseTaken(
   load: EventStore["load"],
   { state, plan, params }: Pick<JudgedStep, "state" | "plan" | "params">,
   home: string,
 ): Rejection | null {
-  const { grant, revoked } = installedRelease(load, state) ?? { grant: [], revoked: [] };
+  const { install_id = null, grant = [] } = state.created ?? {};
+  const { revoked } = load(installDecider, install_id ?? "");
   if (revoked.length === 0) return null;
-  const install_id = state.created?.install_id ?? null;
-  return refuseRevoked(performedNeeds({ op: plan.op, params }, home), { grant, revoked, install_id });
+  const left = withoutRevoked(grant, revoked);
+  return refuseRevoked(performedNeeds({ op: plan.op, params }, home), { grant: left, revoked, install_id });
 }
 
 /** The approvals that would let themselves be used for the action now. */
