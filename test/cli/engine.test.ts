@@ -43,17 +43,18 @@ describe("oa engine", () => {
     const silent = createServer(() => undefined).listen(0, "127.0.0.1");
     const other = createServer((_, answer) => answer.end('{"hello":1}')).listen(0, "127.0.0.1");
     const page = createServer((_, answer) => answer.end("<html></html>")).listen(0, "127.0.0.1");
+    const nothing = createServer((_, answer) => answer.end("null")).listen(0, "127.0.0.1");
     const at = (server: Server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     try {
-      await Promise.all([silent, other, page].map((server) => once(server, "listening")));
-      for (const server of [silent, other, page]) assert.equal(await code(at(server), token), "unreachable");
+      await Promise.all([silent, other, page, nothing].map((server) => once(server, "listening")));
+      for (const server of [silent, other, page, nothing]) assert.equal(await code(at(server), token), "unreachable");
       const waiting = spawnOa(engine(at(silent), token), env);
       await once(silent, "request");
       const ended = once(waiting, "exit");
       waiting.kill("SIGTERM");
       assert.deepEqual(await ended, [1, null], "it is stopped while it asks");
     } finally {
-      for (const server of [silent, other, page]) {
+      for (const server of [silent, other, page, nothing]) {
         server.close();
         server.closeAllConnections();
       }

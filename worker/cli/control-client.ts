@@ -151,14 +151,18 @@ function client(send: Send, rest: Pick<ControlClient, "daemon" | "work" | "close
 }
 
 /** The whole answer. Fault: unreachable, where it was cut short or comes from something else than a control API. */
-async function readAnswer(response: Response, path: string, { signal }: RequestInit): Promise<unknown> {
+async function readAnswer(response: Response, path: string, { signal }: RequestInit): Promise<object> {
+  const said = `the answer to ${path} (HTTP ${response.status})`;
+  let value: unknown;
   try {
-    return await response.json();
+    value = await response.json();
   } catch (cause) {
     if (signal?.aborted === true) throw new Fault("canceled", "stopped", { cause });
     const what = cause instanceof SyntaxError ? "is not JSON: is it a worker's control API?" : "was cut short";
-    throw new Fault("unreachable", `the answer to ${path} (HTTP ${response.status}) ${what}`, { cause });
+    throw new Fault("unreachable", `${said} ${what}`, { cause });
   }
+  if (typeof value === "object" && value !== null) return value;
+  throw new Fault("unreachable", `${said} is none of a worker's control API`);
 }
 
 /** An error body as the rejection it was; a code this version does not know still fails. */
