@@ -17,6 +17,8 @@ export interface EgressRequest {
   /** Of the body, decompressed. */
   readonly max_bytes: number;
   readonly signal: AbortSignal;
+  /** Told how many bytes of a body have come, as they come: also of an answer that is not taken. */
+  readonly onBytes?: (bytes: number) => void;
 }
 
 export interface EgressResponse {
@@ -132,7 +134,8 @@ export function openEgress(grant: readonly Permission[], options: EgressOptions)
       rate.take(url.host);
       const named = options.secrets?.named({ url, headers, body }) ?? [];
       if (named.length > 0) await options.onSecrets?.(named, hostOf(url).withPort);
-      const response = await exchange({ ...sent, method, addresses, max_bytes: request.max_bytes, signal });
+      const { max_bytes, onBytes } = request;
+      const response = await exchange({ ...sent, method, addresses, max_bytes, signal, onBytes });
       const location = response.headers.location;
       if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) {
         return { ...response, url: url.href };

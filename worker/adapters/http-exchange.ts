@@ -22,6 +22,7 @@ export interface Exchange {
   readonly addresses: readonly Address[];
   readonly max_bytes: number;
   readonly signal: AbortSignal;
+  readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
 export interface ExchangeResult {
@@ -88,7 +89,10 @@ function serverName(url: URL): { readonly servername: string } | Record<string, 
   return ipFamily(url.hostname) === 0 ? { servername: url.hostname } : {};
 }
 
-async function collect(response: http.IncomingMessage, { url, method, max_bytes }: Exchange): Promise<ExchangeResult> {
+async function collect(
+  response: http.IncomingMessage,
+  { url, method, max_bytes, onBytes }: Exchange,
+): Promise<ExchangeResult> {
   const tooLarge = new Fault("egress_too_large", `${url.host} answered with more than ${max_bytes} bytes`);
   const declared = Number(response.headers["content-length"] ?? 0);
   const encoding = (response.headers["content-encoding"] ?? "identity").trim().toLowerCase();
@@ -98,6 +102,7 @@ async function collect(response: http.IncomingMessage, { url, method, max_bytes 
   const empty = method === "HEAD" || response.statusCode === 204 || response.statusCode === 304;
   for await (const chunk of empty ? response : decoded(response, encoding, url)) {
     bytes += (chunk as Uint8Array).length;
+    onBytes?.((chunk as Uint8Array).length);
     // Counted after decompression, piece by piece: a small body that unpacks to a huge one stops here.
     if (bytes > max_bytes) throw tooLarge;
     chunks.push(chunk as Uint8Array);

@@ -53,9 +53,17 @@ export function metered(
           need("egress_bytes");
           used.egress_bytes += bytesOf(request.body) + request.url.length;
           const max_bytes = Math.max(1, Math.min(request.max_bytes, remaining("egress_bytes")));
-          const response = await egress.fetch({ ...request, max_bytes });
-          used.egress_bytes += response.body.byteLength;
-          return response;
+          const onBytes = (bytes: number): void => {
+            used.egress_bytes += bytes;
+          };
+          try {
+            return await egress.fetch({ ...request, max_bytes, onBytes });
+          } catch (error) {
+            const over = error instanceof Fault && error.code === "egress_too_large" && max_bytes < request.max_bytes;
+            if (!over) throw error;
+            const message = `egress_bytes_per_day leaves ${max_bytes} bytes for today: ${error.message}`;
+            throw new Fault("quota_exceeded", message, { cause: error });
+          }
         },
       },
       backends: {
