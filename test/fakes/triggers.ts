@@ -5,9 +5,11 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
 import type { MachineReadings, TriggerEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { listRuns } from "@oa/shared/run/views.ts";
+import type { Sensor } from "@oa/shared/schedule/constraints.ts";
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
 import { triggerSubject } from "@oa/shared/trigger/decider.ts";
 import { triggerProjection } from "@oa/shared/trigger/views.ts";
@@ -40,6 +42,9 @@ export function openTriggerSide(
   const clock = fakeClock(Date.now());
   const reports: unknown[] = [];
   const machine: { -readonly [Name in keyof MachineReadings]: MachineReadings[Name] } = {};
+  const measured: (readonly Sensor[])[] = [];
+  /** While it is full, what would write is refused. */
+  const disk = { full: false };
   let stop = new AbortController();
   let world: RunWorld;
   let loop: TriggerLoop;
@@ -58,10 +63,19 @@ export function openTriggerSide(
     const open_pool = openRelayPool({ schnorr });
     pool = open_pool;
     loop = openTriggerLoop({
-      ...{ store, sql: database, commit: database.commit, clock, home: folder, workspace_id: "ws_test" },
+      ...{ store, sql: database, clock, home: folder, workspace_id: "ws_test" },
+      commit: (body) =>
+        database.commit(() => {
+          const done = body();
+          if (!disk.full || !Array.isArray(done) || done.length === 0) return done;
+          throw new Fault("disk_full", "the disk is full", { retryable: true });
+        }),
       worker: publicKeyOf(WORKER_SECRET),
       time_zone: "UTC",
-      measure: async () => machine,
+      measure: async (sensors) => {
+        measured.push(sensors);
+        return machine;
+      },
       runs: (install_id) => runsOfInstall(database, install_id),
       start: engine.start,
       watchFiles: (glob, grant, onSign) => {
@@ -97,7 +111,7 @@ export function openTriggerSide(
   const events = (install_id: string): readonly TriggerEvent[] =>
     world.store.bySubject(triggerSubject(install_id)) as unknown as readonly TriggerEvent[];
   return {
-    ...{ folder, clock, reports, machine, boot, shut, events },
+    ...{ folder, clock, reports, machine, measured, disk, boot, shut, events },
     path: (name: string) => join(folder, name),
     world: () => world,
     loop: () => loop,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
 import type { TriggerEvent } from "@oa/shared/generated/types.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import { triggerSubject } from "@oa/shared/trigger/decider.ts";
@@ -69,6 +70,25 @@ describe("Nostr triggers", () => {
     relay.add(note(Math.floor(side.clock.now_ms() / 1_000) + 1, "while you were away"));
     await side.boot();
     await side.until(() => side.runs(install_id).length === 1);
+  });
+  it("are listened for once, however often a full disk kept that from being recorded", async (context) => {
+    const relay = await openFakeRelay();
+    const relays: string[] = [];
+    const side = openTriggerSide(context, { relays });
+    context.after(() => relay.close());
+    await side.boot();
+    const install_id = side.install(triggers);
+    await side.until(() => side.types(install_id).includes("trigger.watch_failed"));
+    await side.shut();
+    relays.push(relay.url);
+    side.disk.full = true;
+    await side.boot();
+    const failed = () => side.reports.filter((error) => error instanceof Fault && error.code === "disk_full").length;
+    await side.until(() => failed() > 1);
+    side.disk.full = false;
+    await side.until(() => side.types(install_id).includes("trigger.watch_restored"));
+    await side.calm();
+    assert.equal(relay.frames.filter(([verb]) => verb === "REQ").length, 1);
   });
   it("a flood is run for in few runs, the log does not grow with it, and what was passed over is counted", async (context) => {
     const relay = await openFakeRelay();

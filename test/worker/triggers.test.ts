@@ -137,6 +137,9 @@ describe("many installs that wait", () => {
       seen.push(...page);
     }
     assert.deepEqual(seen, waiting);
+    side.measured.length = 0;
+    await side.until(() => side.measured.length > 0);
+    assert.deepEqual(side.measured, [["plugged_in"]], "one measurement serves them all");
   });
 });
 

@@ -105,6 +105,7 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
   let stale = true;
   let alarm = new AbortController();
   const wake = (): void => alarm.abort();
+  const measure = measuredOnce(ports);
 
   const append = async (install_id: string, command: TriggerCommand): Promise<number> => {
     const by = { actor_type: "service", actor_id: "triggers" } as const;
@@ -153,9 +154,11 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     }
     const stop = new AbortController();
     const from_s = Math.floor((stateOf(install_id).set?.since_ms ?? clock.now_ms()) / 1_000);
+    const granted = [...watches.entries()].filter(([, { refusal }]) => refusal === undefined);
+    // Recorded before anything is opened: where that fails, all of it is tried again.
+    for (const [trigger, { type }] of granted) if (type === "nostr_event") await recordListening(install_id, trigger);
     const files: WatchedFilesLoop[] = [];
-    for (const [trigger, order] of watches.entries()) {
-      if (order.refusal !== undefined) continue;
+    for (const [trigger, order] of granted) {
       if (order.type === "file_change")
         files.push(watchFiles(install_id, trigger, order, { grant: active.grant, on_missed }));
       else {
@@ -169,7 +172,6 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
         });
         // Checked by `parseFilter` when it was planned.
         ports.listen?.({ scope, filter: filter as WireFilter, from_s }, accept, stop.signal);
-        await recordListening(install_id, trigger);
       }
     }
     watched.set(install_id, { release, terms, stop, files });
@@ -231,7 +233,7 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     if (active_runs > 0) return Math.max(ready_ms, now_ms + LIMITS.trigger_poll_ms);
     if (ready_ms > now_ms) return ready_ms;
     const schedule = scheduleOf(store.load(installDecider, install_id)) ?? { type: "event" };
-    const gate = await gateOf(schedule, now_ms, ports, signal);
+    const gate = await gateOf(schedule, now_ms, { ...ports, measure }, signal);
     const { events, ids } = passed_over.get(install_id) ?? NONE_PASSED;
     // Those that come while it is recorded are of the next run.
     passed_over.delete(install_id);
@@ -308,6 +310,20 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
       }
       for (const install_id of [...watched.keys()]) unwatch(install_id);
     },
+  };
+}
+
+/** The sensors, asked once for all that wait at the same time: one of them may take a second to answer. */
+function measuredOnce({ clock, measure }: Pick<TriggerPorts, "clock" | "measure">): TriggerPorts["measure"] {
+  let readings: MachineReadings = {};
+  let at_ms = Number.NEGATIVE_INFINITY;
+  return async (sensors, signal) => {
+    if (Math.abs(clock.now_ms() - at_ms) >= LIMITS.trigger_poll_ms) readings = {};
+    const asked = sensors.filter((name) => !(name in readings));
+    if (asked.length === 0) return readings;
+    readings = { ...readings, ...(await measure(asked, signal)) };
+    at_ms = clock.now_ms();
+    return readings;
   };
 }
 
