@@ -141,6 +141,9 @@ test("a receipt is verified before it is held; held ones are listed without invo
   const forged = await said("receipt", "add", file({ ...bundle, preimage: "00".repeat(32) }));
   assert.deepEqual([forged.exit, forged.value.error?.code], [3, "receipt_preimage"]);
   assert.equal((await said("receipt", "add", file(bundle), "--online")).value.error?.code, "usage", "no edge is set");
+  const clear = { ...holder, OA_EDGE_URL: "http://edge.example" };
+  const bared = await oa(["receipt", "add", file(bundle), "--online"], clear);
+  assert.match(bared.stderr, /would carry the preimage in the clear/);
   const added = await said("receipt", "add", file(bundle));
   assert.deepEqual([added.exit, added.value.verdict], [0, "unproven"]);
   const proof = await claim(bundle);

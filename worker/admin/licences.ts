@@ -13,7 +13,7 @@ import type { EdgeClient } from "../adapters/edge-client.ts";
 import type { Signer } from "../adapters/signer.ts";
 import type { Config } from "../config.ts";
 import type { Decide } from "./decide.ts";
-import { checkReceipt } from "./receipts.ts";
+import { checkReceipt, refuseInTheClear } from "./receipts.ts";
 import { requestSigner } from "./request-signer.ts";
 
 /** The licences of this worker, as the control API lists them and takes new ones. */
@@ -22,7 +22,7 @@ export function licencesPort(options: {
   readonly decide: Decide;
   readonly schnorr: SchnorrVerify;
   readonly edge: Pick<EdgeClient, "post"> | null;
-  readonly config: Pick<Config, "payment_networks">;
+  readonly config: Pick<Config, "payment_networks" | "edge_url">;
   /** This worker's key in hex. */
   readonly worker: string;
   /** The keys of this machine that a receipt can be made out to: a payment is claimed by its buyer alone. */
@@ -35,8 +35,10 @@ export function licencesPort(options: {
   return {
     list,
     add: async ({ bundle, online = false, trusted_edges = [] }, signal) => {
-      if (online && edge === null)
+      if (online && (edge === null || config.edge_url === null))
         return reject("usage", "no edge is set: set edge_url in config.json (with local_only none is used)");
+      const clear = online && config.edge_url !== null ? refuseInTheClear(config.edge_url) : null;
+      if (clear !== null) return clear;
       const now_ms = options.now_ms();
       const { receipt } = readEvidence(bundle, schnorr);
       const readable = receipt === null || isRejection(receipt) ? null : receipt;

@@ -15,6 +15,13 @@ export function readBundle(value: unknown): ReceiptBundle | Rejection {
   return reject("schema_invalid", `${where} ${error?.message ?? "is not valid"}`);
 }
 
+/** Why invoice and preimage are not sent to an edge: over plain http to another machine anybody could read them. */
+export function refuseInTheClear(edge_url: string): Rejection | null {
+  const { protocol, hostname } = new URL(edge_url);
+  if (protocol !== "http:" || ["127.0.0.1", "localhost", "[::1]"].includes(hostname)) return null;
+  return reject("usage", `${edge_url} would carry the preimage in the clear: use https`);
+}
+
 /**
  * Verifies a receipt here, and then at the edge where one is given. What fails here is not sent anywhere: a bundle is
  * bearer evidence. A proof in it counts if one of `trusted_edges` signed it. Where nothing is open but that nobody has

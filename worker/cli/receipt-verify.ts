@@ -71,17 +71,15 @@ function reportLines({ verdict, checks }: ReceiptReport, style: CommandContext["
 }
 
 async function edgeOf({ data_dir, env }: Pick<CommandContext, "data_dir" | "env">, given: string | undefined) {
-  const [{ readConfig }, { openEdgeClient, openEdgeEgress }] = await Promise.all([
+  const [{ readConfig }, { openEdgeClient, openEdgeEgress }, { refuseInTheClear }] = await Promise.all([
     import("../config.ts"),
     import("../adapters/edge-client.ts"),
+    import("../admin/receipts.ts"),
   ]);
   const url = (given ?? (await readConfig(data_dir, env)).edge_url)?.replace(/\/+$/, "");
   if (url === undefined) return reject("usage", "no edge is set: give --edge URL, or set edge_url in config.json");
   if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
     return reject("usage", `${JSON.stringify(url)} is not an http or https address`);
   }
-  if (new URL(url).protocol === "http:" && !["127.0.0.1", "localhost", "[::1]"].includes(new URL(url).hostname)) {
-    return reject("usage", `${url} would carry the preimage in the clear: use https`);
-  }
-  return openEdgeClient(url, openEdgeEgress(url));
+  return refuseInTheClear(url) ?? openEdgeClient(url, openEdgeEgress(url));
 }
