@@ -99,6 +99,7 @@ export interface ConsentView {
   readonly update: {
     readonly install_id: string;
     readonly version: string;
+    readonly manifest_sha256: string;
     readonly auto_update: AutoUpdate;
     /** Null where the manifest that runs was deleted here: all of it is asked for. */
     readonly diff: UpgradeDiff | null;

@@ -57,6 +57,8 @@ export interface UpdateView {
   readonly trial: boolean;
   /** What can be gone back to, the latest first. */
   readonly earlier: readonly { readonly version: string; readonly proved: boolean }[];
+  /** Where it goes back to by itself; null: nowhere. */
+  readonly back_to: string | null;
   readonly rolled_back: {
     readonly from: string;
     readonly to: string;

@@ -122,11 +122,18 @@ export function decideRollback(state: InstallState, { to, reason }: Of<"roll_bac
   const named = (one: InstalledRelease): boolean =>
     to === one.pins.release_event_id || to === one.pins.upgrade_version || to === null;
   if (candidate !== null && named(active)) return rolledBack(candidate, active, reason);
-  const offered = to === null ? earlier.filter((one) => !isSetAside(state, one.pins)) : earlier.filter(named);
+  const stands = (one: InstalledRelease): boolean =>
+    !isSetAside(state, one.pins) && !yanked.includes(one.pins.release_event_id);
+  const offered = earlier.filter(to === null ? stands : named);
   const target = (to === null ? lastGood(state) : null) ?? offered[0];
   if (target === undefined) {
     const kept = earlier.map(({ pins }) => pins.upgrade_version).join(", ");
-    const what = `no ${to === null ? "earlier release" : `release ${to}`} of ${active.pins.upgrade_id}`;
+    const { upgrade_id } = active.pins;
+    if (to === null && kept !== "") {
+      const message = `every earlier release of ${upgrade_id} was rolled back or taken back; name the one to go back to: ${kept}`;
+      return reject("not_found", message);
+    }
+    const what = `no ${to === null ? "earlier release" : `release ${to}`} of ${upgrade_id}`;
     return reject("not_found", `${what} was approved here${kept === "" ? "" : `; there are ${kept}`}`);
   }
   if (yanked.includes(target.pins.release_event_id)) {

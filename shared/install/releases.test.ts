@@ -253,6 +253,21 @@ describe("what the owner takes away", () => {
   });
 });
 
+describe("going back to no named release", () => {
+  const yank = (n: number): InstallCommand => ({
+    ...{ type: "yank", release_event_id: hex(String(n)), yank_event_id: hex("d"), reason: "" },
+  });
+  it("passes over what was taken back, also where nothing ran through", () => {
+    assert.equal(version(stateAfter(release(1), release(2), release(3), yank(2), yank(3), back())), "1.1.0");
+  });
+  it("names what could be named where all was rolled back or taken back", () => {
+    const { last } = run([release(1), release(2), yank(1), back()]);
+    assert.ok(isRejection(last));
+    assert.equal(last.code, "not_found");
+    assert.match(last.message, /every earlier release of y was rolled back or taken back; .*: 1\.1\.0$/);
+  });
+});
+
 describe("when a release was first seen", () => {
   const seen = (seen_at_ms: number): InstallCommand => ({
     ...{ type: "see_release", release_event_id: hex("2"), manifest_sha256: hex("2"), upgrade_version: "1.2.0" },

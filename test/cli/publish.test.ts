@@ -160,3 +160,26 @@ test("where no relay says what the listing shows, a beta is not published at all
   ]);
   assert.deepEqual([sent.code, sent.error?.code], [1, "relay_unreachable"]);
 });
+
+test("nothing that a manifest or a relay says repaints the author's terminal, and an untold yank is not called one", async () => {
+  const [bell, bidi] = ["\u001b[31m", "\u202e"];
+  const rude = await openFakeRelay({ accept: () => [false, `blocked: ${bell}not you${bidi}`] });
+  try {
+    const path = file({ id: "me.rude", title: `Invoice ${bidi}fdp${bell}` });
+    const env = { OA_DATA: join(folder, "data") };
+    for (const args of [
+      ["upgrade", "validate", path],
+      ["upgrade", "publish", path, "--author-from-key", "--relay", rude.url],
+      ["upgrade", "yank", "me.rude@0.1.0", "--relay", rude.url],
+    ]) {
+      const { stdout, stderr } = await oa(args, env);
+      assert.ok(![bell, bidi].some((text) => `${stdout}${stderr}`.includes(text)), args.join(" "));
+    }
+    const untold = await oa(["upgrade", "yank", "me.rude@0.1.0", "--relay", rude.url], env);
+    assert.deepEqual([untold.code, /^Not taken back: no relay was told/.test(untold.stdout)], [1, true]);
+    const gone = await oa(["upgrade", "yank", "me.rude@0.1.0", "--relay", "ws://127.0.0.1:9/"], env);
+    assert.doesNotMatch(gone.stderr, /none of these relays shows/, "what was not reached shows nothing either way");
+  } finally {
+    await rude.close();
+  }
+});

@@ -197,6 +197,16 @@ test("a feed that no longer shows what it showed before is called held back", as
   assert.equal((await world.look(versionOf("1.0.0"))).state, "current");
 });
 
+test("another manifest under the version that runs is told for what it is, and never taken unasked", async () => {
+  world.command({ type: "set_updates", min_age_h: 0 });
+  const { state, message, fix } = await world.look(versionOf("1.0.0", { summary: "Something else." }));
+  assert.equal(state, "current");
+  assert.match(message, /another manifest under the same version/);
+  assert.match(String(fix), /oa install 30051:/);
+  assert.equal(world.view().candidate, null);
+  assert.match((await world.look(versionOf("1.0.0"))).message, /^version 1\.0\.0 is the latest/);
+});
+
 test("one that widens anything waits for the owner; one that asks each time is only told", async () => {
   const wider = versionOf("1.1.0", { schedule: { type: "cron", expression: "0 3 * * *" } });
   world.command({ type: "set_updates", min_age_h: 0 });

@@ -174,6 +174,7 @@ function updateOf({ found, plan, known }: Offer, store: EventStore): ConsentView
   return {
     install_id: known.install_id,
     version: active.pins.upgrade_version,
+    manifest_sha256: active.pins.manifest_sha256,
     auto_update: known.auto_update,
     diff: diffInstalled(active, { manifest, author, author_keys, permissions, schedule, inputs }),
   };

@@ -8,7 +8,7 @@ import type { InstallCommand } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { ageWanted_ms, firstSeen_ms, quarantine } from "@oa/shared/install/quarantine.ts";
 import { rollbackAfter } from "@oa/shared/install/release-rules.ts";
-import { isSetAside } from "@oa/shared/install/releases.ts";
+import { isSetAside, lastGood } from "@oa/shared/install/releases.ts";
 import { getInstall, type InstallView, listInstalls } from "@oa/shared/install/views.ts";
 import { follows, type Release } from "@oa/shared/nostr/30052-release.ts";
 import { refuseManifest } from "../engine/compliance.ts";
@@ -91,8 +91,15 @@ function idsOf({ event_id: release_event_id, manifest_sha256 }: Release) {
 }
 
 /** Nothing newer is offered; that something newer was seen before is worth a word. */
-function asCurrent({ active, seen, channel, taken_back }: InstallView, { version }: Release): UpdateLook {
+function asCurrent(
+  { active, seen, channel, taken_back }: InstallView,
+  { version, manifest_sha256 }: Release,
+): UpdateLook {
   const running = active?.upgrade_version ?? version;
+  if (version === running && manifest_sha256 !== active?.manifest_sha256) {
+    const message = `version ${running} runs, and its author shows another manifest under the same version now: it is not taken unasked`;
+    return told("current", message, `oa install ${active?.upgrade_address ?? ""} shows what is different`);
+  }
   const newer = seen.find(
     (one) =>
       isOlder(running, one.upgrade_version) &&
@@ -188,13 +195,15 @@ export function updateViews(
     const { install_id, active, updates, rolled_back, status, auto_update, channel } = install;
     if (active === null) return [];
     const last = looks.get(install_id);
+    const state = store.load(installDecider, install_id);
     const { upgrade_id, title, upgrade_version: version } = active;
     return [
       {
         ...{ install_id, upgrade_id, title, version, status, auto_update, channel },
         pinned: updates.pinned ?? false,
         min_age_h: updates.min_age_h ?? LIMITS.release_age_h,
-        rollback_after: rollbackAfter(store.load(installDecider, install_id)),
+        rollback_after: rollbackAfter(state),
+        back_to: lastGood(state)?.pins.upgrade_version ?? null,
         trial: updates.trial ?? true,
         earlier: install.earlier.map(({ upgrade_version, proved }) => ({ version: upgrade_version, proved })),
         rolled_back: rolled_back && {

@@ -95,11 +95,13 @@ function isCovered({ update }: ConsentView): boolean {
   return update?.auto_update === "narrow" && update.diff?.widened.length === 0;
 }
 
-function updateLines(update: ConsentView["update"]): readonly string[] {
+function updateLines({ update, ...offered }: ConsentView): readonly string[] {
   if (update === null) return [];
   const { diff, version } = update;
+  const twice = offered.version === version && offered.manifest_sha256 !== update.manifest_sha256;
+  const same = twice ? ", with another manifest under the same version: what was published should not change" : "";
   const lines = diff === null ? ["It cannot be said what changes: the present manifest was deleted."] : diffLines(diff);
-  return [`Updates ${version}:`, ...(lines.length === 0 ? ["  nothing changes for you"] : lines)];
+  return [`Updates ${version}${same}:`, ...(lines.length === 0 ? ["  nothing changes for you"] : lines)];
 }
 
 /** What becomes of it after this command, which alone was by other moderators. */
@@ -137,6 +139,6 @@ function consentLines(consent: ConsentView): readonly string[] {
     ...(consent.policy.reasons.length === 0 ? [] : ["  The policy lets it pass, but says:"]),
     ...consent.policy.reasons.map(({ message, where }) => `    ${message} (${where})`),
     ...stoppedLines(consent.stopped_by),
-    ...updateLines(consent.update),
+    ...updateLines(consent),
   ];
 }

@@ -47,8 +47,11 @@ export function invalidManifest(
   { errors }: ManifestReport,
   fail: CommandContext["fail"],
 ): ReturnType<CommandContext["fail"]> {
-  const lines = errorLines(errors).map((line) => line.trim());
   const code = errors[0]?.code ?? "schema_invalid";
+  // The first one's code stands at the end of the sentence.
+  const lines = errors.map(
+    (error) => `${error.path || "/"} ${error.message}${error.code === code ? "" : ` (${error.code})`}`,
+  );
   return fail(reject(code, `${name} is not valid: ${lines.join("; ")}`), { errors });
 }
 

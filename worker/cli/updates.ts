@@ -32,11 +32,13 @@ function linesOf(view: UpdateView, bold: (text: string) => string): readonly str
     view.auto_update === "ask" ? "asks before each" : `takes what widens nothing after ${view.min_age_h} h${trial}`;
   const back = view.rollback_after === 0 ? "never by itself" : `after ${view.rollback_after} failures in a row`;
   const seen = view.looked_at === null ? "" : ` (looked at ${hereText(view.looked_at)})`;
-  const versions = earlier.map(({ version, proved }) => (proved ? version : `${version} (never ran through)`));
+  const none =
+    earlier.length === 0 ? "there is no earlier release yet" : "no earlier release ran through and still stands";
+  const where = view.back_to === null ? `; ${none}` : `, to ${view.back_to}`;
   return [
     `${bold(plain(`${view.title} ${view.version}`))}  ${view.install_id}`,
     `  updates   ${taken}, channel ${view.channel}${view.pinned ? ", pinned" : ""}`,
-    `  goes back ${back}${versions.length === 0 ? "; there is no earlier release yet" : `, to ${versions.join(", ")}`}`,
+    `  goes back ${back}${view.rollback_after === 0 ? "" : where}`,
     ...(rolled_back === null
       ? []
       : [

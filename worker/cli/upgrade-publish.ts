@@ -3,6 +3,8 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { Channel } from "@oa/shared/nostr/30052-release.ts";
 import { SIGNER_OPTION } from "./author-options.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { relayLines } from "./relay-lines.ts";
+import { plain } from "./terminal.ts";
 
 const CHANNELS: readonly Channel[] = ["main", "beta", "nightly", "dev"];
 
@@ -69,15 +71,11 @@ export const command: Command = defineCommand({
     for (const ask of over_ask) note(`oa: it asks for ${ask}, which nothing in its pipeline needs`);
     print(answer, () =>
       [
-        `${manifest.title} ${manifest.version} is signed: ${answer.address}`,
+        plain(`${manifest.title} ${manifest.version} is signed: ${answer.address}`),
         `  manifest ${answer.manifest_event_id}, release ${answer.release_event_id}, sha256 ${answer.manifest_sha256}`,
         `  ${answer.naddr}`,
         ...(answer.listed ? [] : [`  for followers of ${answer.channel}; the listing goes on showing a steadier one`]),
-        ...answer.relays.map(({ relay, accepted, message }) =>
-          accepted
-            ? `  ${style("green", "accepted")} by ${relay}`
-            : `  ${style("red", "not accepted")} by ${relay}: ${message}`,
-        ),
+        ...relayLines(answer.relays, style),
       ].join("\n"),
     );
     return answer.relays.some(({ accepted }) => accepted) ? 0 : 1;

@@ -3,6 +3,7 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { AupAssessment, AupReason } from "@oa/shared/policy/aup/assess.ts";
 import type { ManifestError } from "@oa/shared/upgrade/schema-errors.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["upgrade", "validate"],
@@ -35,8 +36,12 @@ export const command: Command = defineCommand({
       const list = (title: string, some: readonly string[], line: (permission: string) => string): readonly string[] =>
         some.length === 0 ? [] : ["", title, ...some.map((permission) => `  ${line(permission)}`)];
       return [
-        `${style("green", "Valid")}: ${manifest.title} ${manifest.version}, sha256 ${manifest_sha256}`,
-        ...list("It needs to", permissions, (permission) => `${permission}  ${style("dim", sentenceOf(permission))}`),
+        `${style("green", "Valid")}: ${plain(`${manifest.title} ${manifest.version}`)}, sha256 ${manifest_sha256}`,
+        ...list(
+          "It needs to",
+          permissions,
+          (permission) => `${plain(permission)}  ${style("dim", plain(sentenceOf(permission)))}`,
+        ),
         ...list("It asks for more than it needs:", over_ask, (permission) => permission),
         ...list("It needs what it does not ask for:", under_ask, (permission) => permission),
         ...list("The policy lets it pass, but says:", flagged(policy), (line) => line),

@@ -5,6 +5,7 @@ import type { RelayAnswer } from "../adapters/relay-pool.ts";
 import { relaysOf, SIGNER_OPTION } from "./author-options.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { keyText } from "./key-text.ts";
+import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["upgrade", "yank"],
@@ -62,9 +63,10 @@ export const command: Command = defineCommand({
       progress(`Telling ${relays.join(", ")}`);
       const deadline = { timeout_ms: LIMITS.publish_timeout_ms, signal };
       const filter = { kinds: [KINDS.release.kind], authors: [author], "#d": [`${slug}@${version}`] };
-      const [release] = await pool.query(relays, [filter], deadline).catch(() => []);
+      const shown = await pool.query(relays, [filter], deadline).catch(() => null);
+      const release = shown?.[0];
       // A name with a mistake in it would leave the release that was meant where it is.
-      if (release === undefined) {
+      if (shown !== null && release === undefined) {
         note(`none of these relays shows a release ${slug}@${version} of yours: check that it is called that`);
       }
       const templates = toEvents(
@@ -91,15 +93,16 @@ export const command: Command = defineCommand({
         yank_event_ids: events.map(({ id }) => id),
         relays: told,
       };
+      const heard = told.some(({ accepted }) => accepted);
       print(answer, () =>
         [
-          `Took back ${answer.address}`,
+          heard ? `Took back ${answer.address}` : `Not taken back: no relay was told of ${answer.address}`,
           ...told.map(({ relay, accepted, message }) =>
-            accepted ? `  ${style("green", "told")} ${relay}` : `  ${style("red", "not told")} ${relay}: ${message}`,
+            accepted ? `  ${style("green", "told")} ${relay}` : plain(`  not told ${relay}: ${message}`),
           ),
         ].join("\n"),
       );
-      return told.some(({ accepted }) => accepted) ? 0 : 1;
+      return heard ? 0 : 1;
     } finally {
       signer.close();
       pool.close();
