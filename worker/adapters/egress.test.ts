@@ -335,6 +335,15 @@ test("headers that would change the connection or split the request are refused"
   await refuses("egress_invalid", open().fetch(request("/ok", { headers: { "x-a": "1\r\nhost: evil" } })));
 });
 
+test("headers that would make another method of a request are refused", async () => {
+  for (const name of ["X-HTTP-Method-Override", "X-HTTP-Method", "x-method-override", "X_HTTP_METHOD_OVERRIDE"]) {
+    const before = seen.length;
+    const disguised = open().fetch(request("/ok", { headers: { [name]: "DELETE" } }));
+    await refuses("egress_invalid", disguised, /would make the request another one/);
+    assert.equal(seen.length, before);
+  }
+});
+
 test("a host is asked at most so often a minute, over all grants that share the count", async () => {
   const rate = openHostRate();
   for (let count = 0; count < LIMITS.egress_per_host_minute; count += 1) rate.take(`one.example:${port(first)}`);

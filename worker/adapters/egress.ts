@@ -70,6 +70,9 @@ const CROSS_ORIGIN = new Set(["accept", "accept-language", "content-type", "user
 /** Set by the connection alone: a caller's would smuggle a second request or open a tunnel. */
 const RESERVED = /^(host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*)$/;
 
+/** Many servers take the method from these: what reads, or was approved as one thing, would do another. */
+const OTHER_METHOD = /^x[-_](http[-_])?method([-_]override)?$/;
+
 export function openHostRate(): HostRate {
   const recent = new Map<string, number[]>();
   return {
@@ -238,6 +241,12 @@ function requestHeaders(given: Readonly<Record<string, string>>): Readonly<Recor
   for (const [name, value] of Object.entries(given)) {
     const lower = name.toLowerCase();
     if (RESERVED.test(lower)) throw new Fault("egress_invalid", `the header ${lower} is set by the connection`);
+    if (OTHER_METHOD.test(lower)) {
+      throw new Fault(
+        "egress_invalid",
+        `the header ${lower} would make the request another one: say its method itself`,
+      );
+    }
     headers[lower] = value;
   }
   return headers;
