@@ -287,30 +287,41 @@ describe("across restarts", () => {
 });
 
 describe("installs that are not watched", () => {
+  const change = (side: TriggerSide, install_id: string, type: "disable" | "enable"): void => {
+    const command = type === "disable" ? ({ type, reason: "by the owner" } as const) : ({ type } as const);
+    const context = contextOf(side.clock.now_ms());
+    const done = side.world().store.handle(context, [task(installDecider, install_id, command)]);
+    assert.ok(!isRejection(done));
+    side.loop().refresh();
+  };
   it("a disabled install starts nothing, and starts afresh when it is enabled", async (context) => {
     const side = openTriggerSide(context);
     await side.boot();
     mkdirSync(side.path("src"));
     const install_id = side.install(watchSource(side.folder));
     await side.until(() => side.types(install_id).includes("trigger.settled"));
-    const change = (type: "disable" | "enable"): void => {
-      const command = type === "disable" ? ({ type, reason: "by the owner" } as const) : ({ type } as const);
-      const done = side
-        .world()
-        .store.handle(contextOf(side.clock.now_ms()), [task(installDecider, install_id, command)]);
-      assert.ok(!isRejection(done));
-      side.loop().refresh();
-    };
-    change("disable");
+    change(side, install_id, "disable");
     await side.until(() => side.types(install_id).includes("trigger.cleared"));
     writeFileSync(side.path("src/a"), "1");
     await side.calm();
-    change("enable");
+    change(side, install_id, "enable");
     await side.until(() => side.types(install_id).filter((type) => type === "trigger.settled").length === 2);
     await side.calm();
     assert.deepEqual(side.runs(install_id), []);
     writeFileSync(side.path("src/a"), "22");
     await side.until(() => side.runs(install_id).length === 1);
+  });
+  it("those that are disabled while the disk is full are watched no longer, which is recorded later", async (context) => {
+    const side = openTriggerSide(context);
+    await side.boot();
+    mkdirSync(side.path("src"));
+    const both = [side.install(watchSource(side.folder)), side.install(watchSource(side.folder))];
+    await side.until(() => both.every((install_id) => side.types(install_id).includes("trigger.settled")));
+    side.disk.full = true;
+    for (const install_id of both) change(side, install_id, "disable");
+    await side.until(() => side.reports.length > 0);
+    side.disk.full = false;
+    await side.until(() => both.every((install_id) => side.types(install_id).includes("trigger.cleared")));
   });
   it("a Nostr trigger without a relay is not watched for now, and the log says why; what is watched besides loses nothing", async (context) => {
     const relays: string[] = [];

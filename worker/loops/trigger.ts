@@ -201,6 +201,15 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
   /** Watches what is enabled and nothing else. */
   const follow = async (): Promise<void> => {
     stale = false;
+    /** One that cannot be followed now keeps no other from it, and is tried again with the next tick. */
+    const attempt = async (work: () => Promise<unknown>): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        stale = true;
+        report(error);
+      }
+    };
     const enabled = new Set<string>();
     for (const { install_id, updated_at, active } of listInstalls(sql, {
       limit: LIMITS.trigger_installs,
@@ -209,19 +218,16 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
       if (active === null) continue;
       enabled.add(install_id);
       const release = `${active.signed_by.config_event_id} ${updated_at}`;
-      try {
+      if (watched.get(install_id)?.release === release) continue;
+      await attempt(async () => {
         const installed = store.load(installDecider, install_id).active;
-        if (watched.get(install_id)?.release === release || installed === null) continue;
-        await watch(install_id, release, installed);
-      } catch (error) {
-        stale = true; // with the next tick, again
-        report(error);
-      }
+        if (installed !== null) await watch(install_id, release, installed);
+      });
     }
     for (const install_id of new Set([...watched.keys(), ...watchedInstalls(sql, LIMITS.trigger_installs)])) {
       if (enabled.has(install_id)) continue;
       unwatch(install_id);
-      await append(install_id, { type: "clear", reason: "the install is not enabled" });
+      await attempt(() => append(install_id, { type: "clear", reason: "the install is not enabled" }));
     }
   };
 
