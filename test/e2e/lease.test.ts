@@ -20,7 +20,7 @@ import { apart } from "@oa/shared/run/boundary.ts";
 import { runDecider } from "@oa/shared/run/decider.ts";
 import { getRun, type RunView } from "@oa/shared/run/views.ts";
 import type { AdminServer } from "@oa/worker/admin/server.ts";
-import { joinWorkspace } from "@oa/worker/engine/join.ts";
+import { joinWorkspace, type Workspace } from "@oa/worker/engine/join.ts";
 import type { Op } from "@oa/worker/ops/op.ts";
 import { CRASH_MANIFEST, crashOps, linesOf } from "../fakes/crash.ts";
 import { contextOf, manifestOf, type Ops, openRunWorld, type RunWorld } from "../fakes/runs.ts";
@@ -277,32 +277,31 @@ describe("a second engine", () => {
     assert.deepEqual(steps(run_id, "step.started"), ["fetch"]);
   });
 
-  it("waits where the run was paused just before its first step, and goes on with it", async () => {
-    const run_id = await start(CRASH_MANIFEST);
-    const world = openRunWorld({ ops: crashOps(folder) });
-    world.install(CRASH_MANIFEST);
-    const stop = new AbortController();
-    const workspace = workspaceAt(server.url, TOKEN, 60_000);
-    let asked = 0;
-    const joined = joinWorkspace(
-      world.options,
-      {
-        ...workspace,
-        post: async (path, body, signal) => {
-          const starts = path.endsWith("/steps") && asked++ === 0;
-          if (starts) await home.engine.pause(run_id, "a call");
-          const answer = await workspace.post<never>(path, body, signal);
-          if (starts) await home.engine.resume(run_id, "it is over");
-          return answer;
-        },
-      },
-      stop.signal,
-    );
-    opened.push({ world, stop, joined });
-    const run = await until(run_id, ({ finished_at }) => finished_at !== null);
-    assert.equal(run.status, "succeeded", run.message ?? "");
-    assert.deepEqual(steps(run_id, "step.started"), ["fetch", "post", "keep"]);
-  });
+  for (const [title, own, status, started] of [
+    ["goes on with it", [], "succeeded", ["fetch", "post", "keep"]],
+    ["ends it where its own owner stops it", [{ type: "quarantine", reason: "odd", now_ms: 0 }], "failed", ["fetch"]],
+  ] as const) {
+    it(`waits where the run was paused just before its first step, and ${title}`, async () => {
+      const run_id = await start(CRASH_MANIFEST);
+      const world = openRunWorld({ ops: crashOps(folder) });
+      const subject = conductSubject(world.install(CRASH_MANIFEST));
+      for (const said of own) world.store.handle(contextOf(0), [task(conductDecider, subject, said)]);
+      const stop = new AbortController();
+      const workspace = workspaceAt(server.url, TOKEN, 60_000);
+      let asked = 0;
+      const post: Workspace["post"] = async (path, body, signal) => {
+        const starts = path.endsWith("/steps") && asked++ === 0;
+        if (starts) await home.engine.pause(run_id, "a call");
+        const answer = await workspace.post<never>(path, body, signal);
+        if (starts) await home.engine.resume(run_id, "it is over");
+        return answer;
+      };
+      opened.push({ world, stop, joined: joinWorkspace(world.options, { ...workspace, post }, stop.signal) });
+      const run = await until(run_id, ({ finished_at }) => finished_at !== null);
+      assert.equal(run.status, status, run.message ?? "");
+      assert.deepEqual(steps(run_id, "step.started"), started);
+    });
+  }
 
   describe("does not begin the next step of a run", () => {
     const read = (id: string) => ({ op: "http.request", id, url: "https://api.example/" }) as const;

@@ -70,25 +70,24 @@ async function begin(
     await clock.sleep(LIMITS.engine_poll_ms, stop);
     return undefined;
   }
-  if (judged?.kind === "stop") {
-    const commands = judgedCommands({ engine_id, run_id, now_ms: clock.now_ms() }, due, judged);
-    for (const command of commands ?? []) orThrow(await append(command));
-    return undefined;
-  }
   const next = startOf(attempts, due, wired);
-  const refused = await append({ type: "start_step", engine_id, run_id, ...next });
-  // The workspace's owner paused or canceled it just now: the next sign of life says so too.
-  if (refused?.code === "run_paused" || refused?.code === "canceled") {
-    await clock.sleep(LIMITS.engine_poll_ms, stop);
-    return undefined;
+  const start: RunCommand = { type: "start_step", engine_id, run_id, ...next };
+  const stops = judged === null ? null : judgedCommands({ engine_id, run_id, now_ms: clock.now_ms() }, due, judged);
+  for (const command of stops ?? [start]) {
+    const refused = await append(command);
+    // The workspace's owner paused or canceled it just now: the next sign of life says so too.
+    if (refused?.code === "run_paused" || refused?.code === "canceled") {
+      await clock.sleep(LIMITS.engine_poll_ms, stop);
+      return undefined;
+    }
+    if (refused !== undefined && STOPPED_THERE.has(refused.code)) {
+      const { code, message } = refused;
+      orThrow(await append({ type: "fail", engine_id, step_id: next.step_id, code, message }));
+      return undefined;
+    }
+    orThrow(refused);
   }
-  if (refused !== undefined && STOPPED_THERE.has(refused.code)) {
-    const { code, message } = refused;
-    orThrow(await append({ type: "fail", engine_id, step_id: next.step_id, code, message }));
-    return undefined;
-  }
-  orThrow(refused);
-  return { due, wired, outside: judged?.outside ?? false };
+  return judged?.kind === "stop" ? undefined : { due, wired, outside: judged?.outside ?? false };
 }
 
 /** Performs a step whose start is recorded, and has its outcome recorded; gives the next one where that has begun too. */
