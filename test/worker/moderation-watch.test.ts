@@ -88,6 +88,8 @@ test("what a trusted moderator takes down stops, its runs end, and the owner is 
   assert.deepEqual(types().slice(-2), ["install.taken_down", "install.disabled"]);
   const started = await world.engine.start(install_id, "schedule", { due_ms: clock.now_ms() });
   assert.ok(isRejection(started), JSON.stringify(started));
+  assert.equal(started.code, "listing_taken_down", "not as if the owner had disabled it");
+  assert.match(started.message, /oa installs override/);
 });
 
 test("where the owner chose to be told only, nothing stops", async () => {

@@ -193,7 +193,9 @@ function withRelease(manifest_event: VerifiedEvent, events: readonly VerifiedEve
   );
   const release_event = newest(releases);
   if (release_event === undefined) {
-    return reject("not_found", `no release was found of manifest event ${manifest_event.id}`);
+    const [name, version] = ["d", "version"].map((tag) => tagValue(manifest_event, tag));
+    const message = `no release of ${name} ${version} was found: its author took it back, or what was asked does not show it (manifest event ${manifest_event.id})`;
+    return reject("not_found", message);
   }
   const found = together(manifest_event, release_event);
   return isRejection(found) ? found : (takenBack(found, events) ?? found);

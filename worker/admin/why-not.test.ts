@@ -46,6 +46,7 @@ const known = (change: object): InstallView =>
     install_id: "install_1",
     status: "enabled",
     yanked: null,
+    takedown: null,
     ...{ updates: {}, set_aside: [], earlier: [] },
     active: { upgrade_version: "1.0.0" },
     ...change,
@@ -106,6 +107,16 @@ test("a release that was taken back, an older version and a disabled install are
   assert.deepEqual(subjects({ known: known({ active: { upgrade_version: "1.1.0" } }) }), ["version"]);
   assert.deepEqual(subjects({ known: known({ status: "disabled" }) }), ["install"]);
   assert.deepEqual(subjects({ known: known({}) }), []);
+});
+
+test("what a moderator stopped is not called disabled: its way out is an override", () => {
+  const takedown = { action: "take_down", why: "was taken down", blocks: true, overridden: false } as never;
+  const { obstacles } = ask({ known: known({ status: "disabled", takedown }) });
+  assert.deepEqual(
+    obstacles.map(({ subject, has }) => [subject, has]),
+    [["install", "listing_taken_down"]],
+  );
+  assert.match(obstacles[0]?.fix ?? "", /oa installs override install_1 --reason/);
 });
 
 test("a pin, a rollback and what was taken away are reasons, each with what ends it", () => {

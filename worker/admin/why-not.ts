@@ -4,6 +4,7 @@ import type { ReasonCode } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import { isOlder } from "@oa/shared/core/semver.ts";
 import type { ConstraintTrace, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { refuseTakenDown } from "@oa/shared/install/takedown.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import type { AupAssessment } from "@oa/shared/policy/aup/assess.ts";
 import { bringsCode } from "@oa/shared/upgrade/code-steps.ts";
@@ -144,7 +145,11 @@ function installObstacles({ known, manifest, address, standing }: WhyNotFacts): 
   if (known === null || address === null) return [];
   const { active, status, install_id } = known;
   const found: Obstacle[] = [...releaseObstacles(known, manifest)];
-  if (status === "disabled" || status === "pending") {
+  const taken = status === "disabled" ? refuseTakenDown(known) : null;
+  if (taken !== null) {
+    const fix = `oa installs override ${install_id} --reason TEXT, or wait until the decision ends`;
+    found.push(obstacle("install", "a moderator's leave, or yours", taken.code, taken.message, fix));
+  } else if (status === "disabled" || status === "pending") {
     const fix = status === "disabled" ? "oa installs enable" : "oa installs approve";
     const message = status === "disabled" ? "it is installed and disabled" : "it waits for your approval";
     found.push(obstacle("install", "an enabled install", status, message, `${fix} ${install_id}`));

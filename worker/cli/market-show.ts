@@ -2,6 +2,7 @@ import { priceInWords } from "@oa/shared/core/price-words.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { sentenceOf } from "@oa/shared/moderation/words.ts";
+import { tagValue } from "@oa/shared/nostr/kinds.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { LISTING_NAME } from "./find-install.ts";
 import { keyText } from "./key-text.ts";
@@ -28,7 +29,10 @@ export const command: Command = defineCommand({
   },
 });
 
-function describe({ listing }: CatalogDetail): string {
+function describe({ listing, release_events, older_release_events = [] }: CatalogDetail): string {
+  const released = [...release_events, ...older_release_events].some(
+    (event) => tagValue(event, "version") === listing.version,
+  );
   const rows: readonly (readonly [string, string])[] = [
     ["summary", listing.summary],
     ["author", listing.author_name === undefined ? listing.npub : `${listing.author_name} (${listing.npub})`],
@@ -48,7 +52,9 @@ function describe({ listing }: CatalogDetail): string {
       (label) => `  MODERATED: it ${sentenceOf(label)} (by ${keyText(label.moderator, { full: true })})`,
     ),
     ...rows.filter(([, value]) => value !== "").map(([name, value]) => `  ${name.padEnd(8)}  ${value}`),
-    `Install it: oa install ${listing.address}`,
+    released
+      ? `Install it: oa install ${listing.address}`
+      : `It cannot be installed: the catalog has no release of ${listing.version}, which its author took back or never made.`,
   ]
     .map(plain)
     .join("\n");

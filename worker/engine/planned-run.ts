@@ -2,6 +2,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { RunCreated } from "@oa/shared/generated/types.ts";
 import type { InstallState } from "@oa/shared/install/state.ts";
+import { refuseTakenDown } from "@oa/shared/install/takedown.ts";
 import type { Payment } from "@oa/shared/license/gate.ts";
 import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { countOpenRuns, openRunsOf } from "@oa/shared/run/views.ts";
@@ -46,7 +47,9 @@ export function plannedRun(
   if (quarantine !== null) {
     return reject("install_quarantined", `install ${install_id} is quarantined: ${quarantine.reason}`);
   }
-  if (status === "disabled") return reject("install_disabled", `install ${install_id} is disabled`);
+  if (status === "disabled") {
+    return refuseTakenDown(install) ?? reject("install_disabled", `install ${install_id} is disabled`);
+  }
   const [open] = openRunsOf(database, install_id);
   if (open !== undefined) {
     return reject("already_running", `${pins.upgrade_id} has a run that has not ended: see oa runs ${open}`, {
