@@ -18,7 +18,7 @@ export interface Outgoing {
 
 /** Where secrets go in and where they are taken out: the only place that knows their values beside the vault. */
 export interface Secrecy {
-  /** From now on this text is a secret too: a key or token of the worker's own. */
+  /** From now on this text is a secret too: a key or token of the worker's own, the passphrase of the vault. */
   readonly keep: (secret: NamedSecret) => void;
   /** What stands for a secret of the vault until it is sent; it cannot be guessed, so no data from outside can be one. */
   readonly slot: (name: string) => string;
@@ -106,6 +106,7 @@ export function openSecrecy(vault: Pick<Vault, "status" | "all" | "get">, random
   };
   return {
     keep: (secret) => {
+      if (own.some(({ value }) => value === secret.value)) return;
       own.push(secret);
       known = null;
     },

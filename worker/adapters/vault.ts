@@ -65,10 +65,12 @@ export async function openVault(options: {
   readonly random: RandomBytes;
   /** Told why it stays locked although its key is at hand: the rest of the worker goes on. */
   readonly report: (error: unknown) => void;
+  /** Told the passphrase, each time that one opened the vault or became its own. */
+  readonly learn?: (passphrase: string) => void;
   /** Of scrypt, for a new vault; the default is `LIMITS.vault_log_n`. */
   readonly log_n?: number;
 }): Promise<Vault> {
-  const { store, random, log_n = LIMITS.vault_log_n } = options;
+  const { store, random, learn = () => {}, log_n = LIMITS.vault_log_n } = options;
   const path = join(options.data_dir, "vault.json");
   let sealer: Sealer | null = null;
   let secrets: ReadonlyMap<string, VaultSecret> = new Map();
@@ -85,12 +87,14 @@ export async function openVault(options: {
       take(new Map());
       // Kept at once, so that a passphrase chosen now is the passphrase from now on.
       await writePrivate(path, seal("[]", sealer, random));
+      if ("passphrase" in source) learn(source.passphrase);
       return;
     }
     const opened = await unseal(text, source, path);
     const kept = JSON.parse(opened.content) as readonly VaultSecret[]; // authenticated: written below
     take(new Map(kept.map((secret) => [secret.name, secret])));
     sealer = opened.sealer;
+    if ("passphrase" in source) learn(source.passphrase);
   };
   const save = async (
     next: ReadonlyMap<string, VaultSecret>,
@@ -148,6 +152,7 @@ export async function openVault(options: {
         const refused = await save(secrets, next);
         if (refused !== undefined) return refused;
         sealer = next;
+        learn(new_passphrase);
         const { passphrase_file: file } = options;
         return { stale_passphrase_file: file !== null && passphraseIn(file) !== new_passphrase ? file : null };
       }),

@@ -14,8 +14,12 @@ export async function openSecrets(
   const random = openRandom();
   const store = process.platform === "darwin" ? keychain(openProcesses(), data_dir) : null;
   const report = (error: unknown): void => void trouble.push(error);
-  const vault = await openVault({ data_dir, store, passphrase_file, random, report });
+  const learned: string[] = [];
+  let learn = (passphrase: string): void => void learned.push(passphrase);
+  const vault = await openVault({ data_dir, store, passphrase_file, random, report, learn: (text) => learn(text) });
   const secrecy = openSecrecy(vault, random);
+  learn = (value) => secrecy.keep({ name: "the passphrase of the vault", value });
+  for (const passphrase of learned) learn(passphrase);
   for (const value of own) secrecy.keep({ name: "a key of this worker", value });
   return { vault, secrecy, trouble };
 }
