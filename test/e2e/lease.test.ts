@@ -22,6 +22,7 @@ import { getRun, type RunView } from "@oa/shared/run/views.ts";
 import type { AdminServer } from "@oa/worker/admin/server.ts";
 import { joinWorkspace, type Workspace } from "@oa/worker/engine/join.ts";
 import type { Op } from "@oa/worker/ops/op.ts";
+import { FOLLOWS } from "../fakes/approvals.ts";
 import { CRASH_MANIFEST, crashOps, linesOf } from "../fakes/crash.ts";
 import { contextOf, manifestOf, type Ops, openRunWorld, type RunWorld } from "../fakes/runs.ts";
 import { serveWorld, TOKEN, workspaceAt } from "../fakes/workspace.ts";
@@ -129,21 +130,27 @@ describe("a second engine", () => {
     assert.deepEqual(world.reports, []);
   });
 
-  it("asks the owner of its own machine what its install does not approve, and goes on once they agree", async () => {
-    const follow = {
-      ...{ id: "follow", op: "http.request", method: "POST" },
-      url: "${steps.look.body}",
-    } as const;
-    const look = { id: "look", op: "http.request", url: "https://a.example/" } as const;
-    const granted = { network: ["a.example", "b.example"], tools: ["http.request"] };
-    const manifest = manifestOf([look, follow], granted);
-    const made: string[] = [];
+  const following = (body: string, made: string[] = []): Ops => {
     const http = async ({ url, method = "GET" }: { readonly url: string; readonly method?: string }) => {
       made.push(method);
-      return { status: 200, url, headers: {}, body: "https://b.example/", encoding: "utf8", bytes: 1 };
+      return { status: 200, url, headers: {}, body, encoding: "utf8", bytes: 1 };
     };
-    const run_id = await start(manifest);
-    const { world } = engine({ "http.request": http as unknown as Op<never, object> }, manifest);
+    return { "http.request": http } as unknown as Ops;
+  };
+
+  it("is denied a step once, though it looks ahead at what comes after a success", async () => {
+    const run_id = await start(FOLLOWS);
+    const { world } = engine(following("https://elsewhere.example/"), FOLLOWS);
+    const run = await until(run_id, ({ finished_at }) => finished_at !== null);
+    assert.deepEqual([run.status, run.code], ["failed", "not_permitted"]);
+    const denied = [...world.store.after(0)].filter(({ event }) => event.event_type === "policy.denied");
+    assert.equal(denied.length, 1);
+  });
+
+  it("asks the owner of its own machine what its install does not approve, and goes on once they agree", async () => {
+    const made: string[] = [];
+    const run_id = await start(FOLLOWS);
+    const { world } = engine(following("https://b.example/", made), FOLLOWS);
     const asked = await waitFor(() => listApprovals(world.database, { limit: 1, status: "requested" })[0]);
     assert.deepEqual(
       listApprovals(home.database, { limit: 1, status: "requested" }),
@@ -199,7 +206,7 @@ describe("a second engine", () => {
 
   it("that was taken over from writes nothing any more", async () => {
     const run_id = await start(CRASH_MANIFEST);
-    const claimed = await claim();
+    const claimed = await claim(LEASE_MS);
     await delay(LEASE_MS + 50);
     const late = { claim_token: claimed, command: { type: "settle_interrupted", step_id: "fetch" } };
     assert.equal(await ask(`/v1/runs/${run_id}/steps`, late), "lease_expired");
@@ -214,17 +221,12 @@ describe("a second engine", () => {
     assert.equal(await ask("/v1/runs/run_none/lease/heartbeat", { claim_token: second }), "not_found");
     assert.deepEqual(steps(run_id, "step.started"), []);
   });
-  const claim = async (): Promise<string> => {
-    const { manifest_sha256 } = getRun(
-      home.database,
-      home.database.all<{ id: string }>("SELECT run_id AS id FROM proj_runs")[0]?.id ?? "",
-    ) as RunView;
-    const body = { engine_id: `engine_${"0".repeat(26)}`, manifests: [manifest_sha256], lease_ms: LEASE_MS };
-    const answer = await workspaceAt(server.url, TOKEN, LEASE_MS).post<{ readonly claim_token: string }>(
-      "/v1/runs/claim",
-      body,
-      AbortSignal.timeout(5_000),
-    );
+  const claim = async (lease_ms = 60_000): Promise<string> => {
+    const [run] = home.database.all<{ manifest_sha256: string }>("SELECT manifest_sha256 FROM proj_runs");
+    const body = { engine_id: `engine_${"0".repeat(26)}`, manifests: [run?.manifest_sha256], lease_ms };
+    const workspace = workspaceAt(server.url, TOKEN, lease_ms);
+    const signal = AbortSignal.timeout(5_000);
+    const answer = await workspace.post<{ readonly claim_token: string }>("/v1/runs/claim", body, signal);
     assert.ok(!isRejection(answer), JSON.stringify(answer));
     return answer.claim_token;
   };

@@ -8,7 +8,7 @@ import type { StepCommand } from "@oa/shared/run/onward.ts";
 import { type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
 import { type Attempts, attemptStep, outcomeCommand, sandboxOf, type Watched, type Wired, wire } from "./attempt.ts";
 import { isRemoved, judgedCommands } from "./drive.ts";
-import { type JudgedStep, type Judgement, judgeStep } from "./judge.ts";
+import { type Judgement, judgeStep } from "./judge.ts";
 import { usageTasks } from "./meter.ts";
 import type { EngineOptions } from "./options.ts";
 
@@ -64,7 +64,8 @@ async function begin(
 ): Promise<Cleared | undefined> {
   const { engine_id, clock } = attempts;
   const { run_id } = held;
-  const { judged, wired } = await clear(attempts, held, held.state, due);
+  const { judged, wired } = clear(attempts, held, held.state, due);
+  await keepHere(attempts, run_id, judged?.tasks ?? []);
   // The owner of this machine is asked, at this machine; the workspace's run goes on being held meanwhile.
   if (judged?.kind === "wait") {
     await clock.sleep(LIMITS.engine_poll_ms, stop);
@@ -124,12 +125,13 @@ async function following(
   const after = runProcess.evolve(held.state, { event_type: "step.succeeded", data: success });
   const due = runProcess.next(after, attempts.clock.now_ms() + held.ahead_ms);
   if (due?.kind !== "perform" || isRemoved(attempts.store.load, after)) return undefined;
-  const { judged, wired } = await clear(attempts, held, after, due);
+  const { judged, wired } = clear(attempts, held, after, due);
+  // What does not go is judged again when its turn comes, and kept then.
   if (judged !== null && judged.kind !== "go") return undefined;
   const bytes = Buffer.byteLength(JSON.stringify([success, startOf(attempts, due, wired)]));
-  return bytes + LIMITS.api_step_envelope_bytes > LIMITS.api_body_bytes
-    ? undefined
-    : { due, wired, outside: judged?.outside ?? false };
+  if (bytes + LIMITS.api_step_envelope_bytes > LIMITS.api_body_bytes) return undefined;
+  await keepHere(attempts, held.run_id, judged?.tasks ?? []);
+  return { due, wired, outside: judged?.outside ?? false };
 }
 
 /** The run with its deadline by this machine's clock. */
@@ -139,29 +141,23 @@ function byOwnClock({ state, ahead_ms }: HeldRun): RunState {
   return { ...state, created: { ...created, deadline_ms: created.deadline_ms - ahead_ms } };
 }
 
-/** A step's parameters, and what is said of it here; null: they cannot be had, which the attempt says. */
-async function clear(
+/** A step's parameters, and what this worker's own rules say of it; null: they cannot be had, which the attempt says. */
+function clear(
   attempts: EngineOptions,
   { run_id }: HeldRun,
   state: RunState,
   { step }: Due,
-): Promise<{ readonly wired: Wired; readonly judged: Judgement | null }> {
+): { readonly wired: Wired; readonly judged: Judgement | null } {
   const wired = wire(run_id, state, step.params);
   if (wired instanceof Fault) return { wired, judged: null };
-  return { wired, judged: await judgeHere(attempts, { run_id, state, plan: step, params: wired }) };
+  return { wired, judged: judgeStep(attempts, attempts.store.load, { run_id, state, plan: step, params: wired }) };
 }
 
 function startOf({ config }: EngineOptions, { step }: Due, wired: Wired): ControlStepNext {
   return { step_id: step.step_id, params: wired instanceof Fault ? {} : wired, ...sandboxOf(step.op, config) };
 }
 
-/** Judges by this worker's own rules, and keeps in its own log what goes with that: an approval is used up here. */
-async function judgeHere(options: EngineOptions, judged: JudgedStep): Promise<Judgement> {
-  const judgement = judgeStep(options, options.store.load, judged);
-  await keepHere(options, judged.run_id, judgement.tasks);
-  return judgement;
-}
-
+/** Keeps in this worker's own log what goes with a step: an approval is used up here. */
 async function keepHere(
   { store, database, clock, config }: EngineOptions,
   correlation_id: string,
