@@ -151,12 +151,9 @@ describe("a second engine", () => {
     const made: string[] = [];
     const run_id = await start(FOLLOWS);
     const { world } = engine(following("https://b.example/", made), FOLLOWS);
-    const asked = await waitFor(() => listApprovals(world.database, { limit: 1, status: "requested" })[0]);
-    assert.deepEqual(
-      listApprovals(home.database, { limit: 1, status: "requested" }),
-      [],
-      "the workspace's is not asked",
-    );
+    const open = { limit: 1, status: "requested" } as const;
+    const asked = await waitFor(() => listApprovals(world.database, open)[0]);
+    assert.deepEqual(listApprovals(home.database, open), [], "the workspace's is not asked");
     const now_ms = Date.now();
     const approve = { type: "approve", scope: "once", uses_per_day: 1, action_sha256: null, now_ms } as const;
     const told = task(approvalDecider, asked.approval_id, { ...approve, expires_at_ms: now_ms + 60_000 });
