@@ -71,7 +71,7 @@ export const LIMITS = {
   trigger_rescan_blind_ms: 60_000,
   trigger_files: 200_000,
   trigger_folders: 20_000,
-  trigger_way: 500,
+  trigger_way_folders: 500,
   trigger_paths: 20,
   trigger_path_chars: 1_000,
   trigger_event_ids: 1_000,

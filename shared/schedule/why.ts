@@ -156,10 +156,10 @@ function lateSentences({ entries }: WhyFacts, decision: Decision, zone: string):
   const late = `${duration(late_ms)} late: ${absence(first.trace)}`;
   if (first === decision) return [`It was decided ${late}.`];
   const closed = window?.open === false ? "; its window was closed then" : "";
-  return [`It was first decided about at ${shown(zone, first.at_ms)}, ${late}${closed}.`];
+  return [`The first decision about it was made at ${shown(zone, first.at_ms)}, ${late}${closed}.`];
 }
 
-/** Why nobody decided in time. Wall time that ran ahead of all other clocks is sleep, or a clock that was set: both look alike. */
+/** Why nobody decided in time. Wall time ahead of all other clocks is sleep or a clock that was set: both look alike. */
 function absence({ clock_jump_ms = 0, away_ms = 0 }: ScheduleTrace): string {
   if (clock_jump_ms > 0)
     return `the machine slept for ${duration(clock_jump_ms)}, or its clock was set forward by that`;

@@ -20,7 +20,7 @@ test("what was late and then waited still says that it was late, and when it was
   windowed.check("2026-01-03T01:00");
   assert.deepEqual((await windowed.why()).sentences.slice(0, 4), [
     "It was due at 2026-01-02 02:00+00:00 (UTC).",
-    "It was first decided about at 2026-01-02 09:00+00:00 (UTC), 7 h late: the worker was away for 7 h; its window was closed then.",
+    "The first decision about it was made at 2026-01-02 09:00+00:00 (UTC), 7 h late: the worker was away for 7 h; its window was closed then.",
     "The window 01:00 to 05:00 (UTC) was open.",
     "It was to start at 2026-01-03 01:00+00:00 (UTC), when its window opened.",
   ]);
@@ -30,7 +30,7 @@ test("what was late and then waited still says that it was late, and when it was
   assert.deepEqual((await queued.why()).sentences.slice(0, 4), [
     "It was due at 2026-01-02 03:00+00:00 (UTC).",
     "That stands for 3 due times since 2026-01-02 01:00+00:00 (UTC): they make one run.",
-    "It was first decided about at 2026-01-02 09:00+00:00 (UTC), 6 h late: the worker was away for 8 h.",
+    "The first decision about it was made at 2026-01-02 09:00+00:00 (UTC), 6 h late: the worker was away for 8 h.",
     "It was to start at 2026-01-02 09:10+00:00 (UTC), when the run before it had ended, after 10 min.",
   ]);
 });

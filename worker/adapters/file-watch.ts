@@ -164,7 +164,7 @@ function wayTo(path: string): Way {
   const way = new Map<string, Set<string>>();
   const names = path.split("/").filter((name) => name !== "");
   let folder = "/";
-  for (let passed = 0; passed < LIMITS.trigger_way; passed += 1) {
+  for (let passed = 0; passed < LIMITS.trigger_way_folders; passed += 1) {
     const name = names.shift();
     if (name === undefined) break;
     if (name === "..") folder = dirname(folder);

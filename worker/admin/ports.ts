@@ -47,6 +47,7 @@ import { upgradesPort } from "./upgrades.ts";
 
 export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
   readonly measure: MachineState["measure"];
+  /** Whether the worker decides now about what is due. */
   readonly deciding: () => boolean;
   /** The worker's own key: receipts are made out to it. */
   readonly own: { readonly secret_key: Uint8Array };

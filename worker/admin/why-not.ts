@@ -26,9 +26,9 @@ export interface WhyNotFacts {
   readonly code_packages: boolean;
   /** What the compliance gate says of the manifest with the inputs that were given. */
   readonly policy: AupAssessment;
-  /** Absent: nobody can say what is in it. */
   /** What its schedule asks for and no sensor of this machine can say. */
   readonly unmeasured: readonly ConstraintTrace[];
+  /** Absent: nobody can say what is in it. */
   readonly vault?: Pick<Vault, "status" | "get">;
 }
 
