@@ -1,7 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type * as Validators from "@oa/shared/generated/validators.cjs";
 import type { Loader } from "astro/loaders";
 
@@ -21,7 +20,7 @@ export function catalogLoader(snapshot: string | undefined) {
         logger.info("OA_SNAPSHOT is not set: building without a catalog");
         return;
       }
-      for await (const line of createInterface({ input: createReadStream(join(snapshot, "catalog.ndjson")) })) {
+      for await (const line of linesOf(join(snapshot, "catalog.ndjson"))) {
         const detail: unknown = JSON.parse(line);
         if (!validators.isCatalogDetail(detail)) throw new Error("catalog.ndjson has a line that is not a listing");
         const { listing } = detail;
@@ -29,4 +28,15 @@ export function catalogLoader(snapshot: string | undefined) {
       }
     },
   } satisfies Loader;
+}
+
+/** Ends lines at a line feed alone: `node:readline` would also at U+2028, which stands unescaped in what authors write. */
+export async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = "";
+  for await (const chunk of createReadStream(path, { encoding: "utf8" })) {
+    const lines = `${rest}${chunk}`.split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
 }
