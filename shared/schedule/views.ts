@@ -240,11 +240,19 @@ export function nextStart(sql: Sql): number | null {
   return row?.at_ms ?? null;
 }
 
-/** Fires whose runs are still to be started, oldest first: after a crash, or when the start failed. */
-export function unstartedFires(sql: Sql, limit: number): readonly UnstartedFire[] {
+/** Fires whose runs are still to be started, oldest first, after a given one: after a crash, or when the start failed. */
+export function unstartedFires(
+  sql: Sql,
+  limit: number,
+  after: Pick<UnstartedFire, "due_ms" | "install_id"> = { due_ms: Number.MIN_SAFE_INTEGER, install_id: "" },
+): readonly UnstartedFire[] {
   const rows = sql.all<Omit<UnstartedFire, "schedule"> & { schedule: string }>(
     `SELECT install_id, unstarted_due_ms AS due_ms, unstarted_reason AS reason, unstarted_at_ms AS fired_at_ms, overlap,
-       schedule FROM proj_schedules WHERE unstarted_due_ms IS NOT NULL ORDER BY unstarted_due_ms LIMIT ?`,
+       schedule FROM proj_schedules
+     WHERE unstarted_due_ms IS NOT NULL AND (unstarted_due_ms, install_id) > (?, ?)
+     ORDER BY unstarted_due_ms, install_id LIMIT ?`,
+    after.due_ms,
+    after.install_id,
     limit,
   );
   return rows.map((row) => ({ ...row, schedule: keptJson(row.schedule) as CronSchedule }));

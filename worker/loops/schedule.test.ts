@@ -107,6 +107,19 @@ test("an install whose state cannot be read keeps no other from starting, whethe
   assert.ok(worker.reported.length > 0);
 });
 
+test("starts that are held back keep no other from being made, however many they are", async (context) => {
+  const worker = openScheduleWorld(context, (install_id, due_ms) =>
+    install_id === "install_z" ? runs(install_id, due_ms) : reject("classifier_unavailable", "no answer"),
+  );
+  for (let index = 0; index < LIMITS.schedule_batch; index += 1) worker.set(`install_${index}`);
+  worker.set("install_z", { expression: "1 * * * *" });
+  worker.pass(at("01:00"));
+  await worker.tick();
+  worker.pass(at("01:01"));
+  for (let ticks = 0; ticks < 3; ticks += 1) await worker.tick();
+  assert.ok(worker.started.includes("install_z schedule 01:01"));
+});
+
 test("on a full disk nothing is decided and nothing lost: once there is space each due time is, and runs once", async (context) => {
   const worker = openScheduleWorld(context, runs);
   worker.set("install_a");

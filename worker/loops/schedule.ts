@@ -75,6 +75,7 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   let more_held = false;
   let jump: ClockJump = NO_JUMP;
   const held_back: HeldBack = new Map();
+  let after_fire: UnstartedFire | undefined;
 
   const decideAll = async (installs: readonly DueInstall[], machine: MachineReadings): Promise<boolean> => {
     const now_ms = clock.now_ms();
@@ -132,6 +133,21 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     if (free.length > 0) await decideAll(free, await measure.now(free, () => true, signal));
   };
 
+  /** Starts what has fired, a part of it at each tick: those that are held back keep no other from being started. */
+  const startFired = async (): Promise<void> => {
+    const fires = unstartedFires(sql, LIMITS.schedule_batch, after_fire);
+    if (fires.length === 0 && after_fire === undefined) held_back.clear();
+    after_fire = undefined;
+    let held = false;
+    for (const fire of fires) {
+      const attempt = await startRun(ports, fire, held_back);
+      if (attempt === "full") return;
+      held ||= attempt === "later";
+    }
+    // Where none is held back, all of this part have been started, and the next is the first.
+    if (held && fires.length >= LIMITS.schedule_batch) after_fire = fires.at(-1);
+  };
+
   const tick = async (signal: AbortSignal = new AbortController().signal): Promise<number> => {
     const seen = watch.jump();
     if (seen.clock_jump_ms !== 0 || seen.away_ms !== 0) {
@@ -143,17 +159,14 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     const progress = await decideDue(signal);
     await decideWaiting(signal);
     stayAwake(ports);
-    const fires = unstartedFires(sql, LIMITS.schedule_batch);
-    if (fires.length === 0) held_back.clear();
-    for (const fire of fires) {
-      if ((await startRun(ports, fire, held_back)) === "full") break;
-    }
+    await startFired();
     const wait_ms = (nextStart(sql) ?? Number.POSITIVE_INFINITY) - clock.now_ms();
     // What the machine was away for explains all that was due then, however many ticks that takes.
     if (wait_ms > 0 || !progress) jump = NO_JUMP;
     // More is due: at once, unless nothing could be decided.
     const idle_ms = wait_ms > 0 ? Math.min(wait_ms, LIMITS.schedule_sleep_ms) : progress ? 0 : LIMITS.schedule_retry_ms;
-    const sleep_ms = more_held && progress ? 0 : idle_ms;
+    const more_ms = after_fire === undefined ? idle_ms : Math.min(idle_ms, LIMITS.schedule_retry_ms);
+    const sleep_ms = more_held && progress ? 0 : more_ms;
     watch.sleeps(sleep_ms);
     return sleep_ms;
   };
