@@ -47,6 +47,11 @@ describe("llama.cpp runs GGUF models each in a process of its own", () => {
     assert.ok(Math.abs(dot(vectors[0], vectors[2]) - 1) < 1e-5);
     assert.ok(dot(vectors[0], vectors[1]) < 0.999);
   });
+  it("takes a text with line separators of Unicode as one request", async () => {
+    const texts = ["open\u2028the\u2029door"];
+    const { vectors } = await backends.embed({ ...embed, backend: "llama.cpp", texts });
+    assert.equal(vectors.length, 1);
+  });
   it("cuts a text that is longer than the model's context instead of failing", async () => {
     const { vectors } = await backends.embed({ ...embed, backend: "llama.cpp", texts: ["open door ".repeat(2_000)] });
     assert.equal(vectors.length, 1);

@@ -80,7 +80,7 @@ export async function openModelHost(
       new Promise<Done>((done, fail) => {
         asked += 1;
         const id = asked;
-        const say = (said: HostRequest): void => child.send(JSON.stringify(said));
+        const say = (said: HostRequest): void => child.send(lineOf(said));
         let over: Fault | null = null;
         const { sample, unwatch } = child.watch(usage, (why) => {
           over = why;
@@ -179,4 +179,9 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
+/** One line for `node:readline`, which ends lines at U+2028 and U+2029 too; JSON leaves them as they are. */
+function lineOf(said: HostRequest): string {
+  return JSON.stringify(said).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }
