@@ -245,9 +245,9 @@ describe("retention", () => {
 
   describe("of what triggers noticed", () => {
     const EVENT_ID = "e".repeat(64);
-    const decide = (install_id: string, command: TriggerCommand): void => {
+    const decide = (install_id: string, command: TriggerCommand, at_ms = clock.now_ms()): void => {
       const asked = [task(triggerDecider, triggerSubject(install_id), command)];
-      const recorded = world.store.handle(contextOf(clock.now_ms()), asked);
+      const recorded = world.store.handle(contextOf(at_ms), asked);
       assert.ok(!isRejection(recorded), JSON.stringify(recorded));
     };
     const files = (path: string) => ({ kind: "file_change", paths: [path], changed: 1, removed: 0 }) as const;
@@ -259,8 +259,8 @@ describe("retention", () => {
     };
     const note = (install_id: string, cause: object): void =>
       decide(install_id, { type: "note", trigger: 0, cause, now_ms: clock.now_ms() } as never);
-    const settle = (install_id: string, cause: object): void =>
-      decide(install_id, { type: "settle", trigger: 0, reason: "own_write", cause, now_ms: clock.now_ms() } as never);
+    const settle = (install_id: string, cause: object, at_ms = clock.now_ms()): void =>
+      decide(install_id, { type: "settle", trigger: 0, reason: "own_write", cause, now_ms: at_ms } as never, at_ms);
 
     it("deletes the files' names when the time is over, and keeps the Nostr events by which it knows them again", async () => {
       const install_id = watched(upgrade(14));
@@ -280,6 +280,27 @@ describe("retention", () => {
       await later(10);
       await apply();
       assert.ok(!stored().includes("young.md"));
+    });
+
+    it("does not wait for the time of what was recorded while the clock was years ahead", async () => {
+      const install_id = watched(upgrade(14));
+      const ahead_ms = clock.now_ms() + 3_650 * 86_400_000;
+      for (let at = 0; at < 501; at += 1) settle(install_id, files("/notes/ahead.md"), ahead_ms);
+      settle(install_id, files(`/notes/${SECRET}.md`));
+      await later(10);
+      settle(install_id, files("/notes/young.md"));
+      await later(5);
+      await apply();
+      assert.deepEqual(
+        [SECRET, "young.md", "ahead.md"].map((name) => stored().includes(name)),
+        [false, true, true],
+      );
+      await later(10);
+      await apply();
+      assert.deepEqual(
+        ["young.md", "ahead.md"].map((name) => stored().includes(name)),
+        [false, true],
+      );
     });
 
     it("keeps what a run is still to come of", async () => {

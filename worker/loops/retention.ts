@@ -49,7 +49,7 @@ export interface RetentionLoop {
  */
 export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
   const { store, database, clock } = options;
-  /** The events of an install's triggers that have been looked through. */
+  /** By install: until which of its triggers' events nothing is left to delete. */
   const looked = new Map<string, number>();
   const until = (days: number): string => new Date(Math.max(0, retentionCutoff(days, clock.now_ms()))).toISOString();
   const record = (command: RetentionCommand): void => {
@@ -91,17 +91,20 @@ export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
 
   /** The files that triggers noticed. Nostr events stay known: one that came again would start a run again. */
   const forgetCauses = async (install_id: string, days: number, signal: AbortSignal): Promise<void> => {
-    const of = { field: "cause", kind: "file_change", until: until(days) };
+    const now = new Date(clock.now_ms()).toISOString();
+    const of = { field: "cause", kind: "file_change", until: until(days), now };
+    let after = looked.get(install_id) ?? 0;
     for (let more = true; more && !signal.aborted; ) {
+      const from = after;
       const page = await database.commit(() => {
         if (!areTriggersSettled(database, install_id)) return null;
-        const after = looked.get(install_id) ?? 0;
-        const done = forgetValuesUntil(database, triggerSubject(install_id), of, after);
+        const done = forgetValuesUntil(database, triggerSubject(install_id), of, from);
         record({ type: "apply_to_causes", install_id, days, values: done.values });
         return done;
       });
-      if (page !== null) looked.set(install_id, page.after);
-      more = page?.more ?? false;
+      if (page === null) return;
+      if (from === (looked.get(install_id) ?? 0)) looked.set(install_id, page.all_until);
+      ({ after, more } = page);
     }
   };
 
