@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import type { Recorded } from "@oa/shared/core/envelope.ts";
 import { task } from "@oa/shared/core/event-store.ts";
-import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { RunEvent } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { apart } from "@oa/shared/run/boundary.ts";
@@ -278,6 +278,16 @@ describe("the engine", () => {
     assert.deepEqual(first, second);
     const other = await world.engine.start(install_id, "schedule", { due_ms: 2_000 });
     assert.equal(isRejection(other) && other.code, "already_running");
+  });
+
+  it("answers a due time that something stands against with its run, where one was made, and makes none", async () => {
+    open({ "http.request": get, "fs.write": async () => written });
+    const install_id = world.install(fetchAndWrite);
+    const against = reject("busy", "its window closed");
+    assert.equal(await world.engine.start(install_id, "schedule", { due_ms: 1_000, against }), against);
+    const made = await world.engine.start(install_id, "schedule", { due_ms: 1_000 });
+    assert.ok(!isRejection(made));
+    assert.deepEqual(await world.engine.start(install_id, "schedule", { due_ms: 1_000, against }), made);
   });
 
   it("keeps lines and outputs of a step in order, before how it ended", async () => {
