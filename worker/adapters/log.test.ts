@@ -122,9 +122,13 @@ describe("the worker's log", () => {
     let now_ms = 1_750_000_000_000;
     const { log, folder } = open({ now_ms: () => now_ms });
     const oldest = (): number => {
-      const lines = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8").split("\n")[0] ?? "");
+      const lines = readdirSync(folder).flatMap((name) => readFileSync(join(folder, name), "utf8").trim().split("\n"));
       return Math.min(...lines.map((line) => Date.parse(JSON.parse(line).at)));
     };
+    // The clock was years ahead when it began.
+    now_ms += 3_650 * 86_400_000;
+    log.write("info", "ahead");
+    now_ms -= 3_650 * 86_400_000;
     for (let day = 0; day < 40; day += 1) {
       log.write("info", "a day");
       // Restarts do not make a file young again.
@@ -135,6 +139,7 @@ describe("the worker's log", () => {
       now_ms += 86_400_000;
     }
     assert.ok(readdirSync(folder).length > 5);
+    assert.ok(!readdirSync(folder).some((name) => readFileSync(join(folder, name), "utf8").includes("ahead")));
   });
   it("that cannot be written says so once on stderr and throws nothing", () => {
     writeFileSync(join(root, "file"), "");

@@ -61,7 +61,8 @@ export function openLog(options: LogOptions): Log {
       pruned_ms = 0;
     }
     const line_bytes = Buffer.byteLength(line);
-    const isOld = now_ms - begun_ms >= LIMITS.log_ms / LIMITS.log_files;
+    // Also where the clock was far ahead when it began: it would stay young until then.
+    const isOld = Math.abs(now_ms - begun_ms) >= LIMITS.log_ms / LIMITS.log_files;
     if (bytes > 0 && (isOld || bytes + line_bytes > most_bytes)) {
       renameSync(file, join(options.folder, olderName(options)));
       bytes = 0;
@@ -154,9 +155,14 @@ function firstBytes(file: string): string {
 }
 
 function olderName({ folder, now_ms }: LogOptions): string {
-  const at = new Date(now_ms()).toISOString().replaceAll(/[:.]/g, "-");
-  const taken = readdirSync(folder).filter((name) => name.startsWith(`worker-${at}`)).length;
-  return `worker-${at}-${taken}.log`;
+  const name = nameAt(now_ms());
+  const taken = readdirSync(folder).filter((other) => other.startsWith(name)).length;
+  return `${name}-${taken}.log`;
+}
+
+/** How the name of a file begins that was put aside then; names sort by time. */
+function nameAt(at_ms: number): string {
+  return `worker-${new Date(at_ms).toISOString().replaceAll(/[:.]/g, "-")}`;
 }
 
 /** Deletes what is too much, and files of which a line is too old. */
@@ -165,8 +171,10 @@ function prune({ folder, now_ms }: LogOptions): void {
     .filter((name) => OLDER.test(name))
     .sort()
     .reverse();
+  const least_ms = now_ms() - LIMITS.log_ms;
   for (const [index, name] of older.entries()) {
     const path = join(folder, name);
-    if (index >= LIMITS.log_files - 1 || beginningOf(path) < now_ms() - LIMITS.log_ms) rmSync(path, { force: true });
+    const isOld = name < nameAt(least_ms) || beginningOf(path) < least_ms;
+    if (index >= LIMITS.log_files - 1 || isOld) rmSync(path, { force: true });
   }
 }
