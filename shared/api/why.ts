@@ -31,6 +31,8 @@ export function whyAnswer(facts: {
   readonly time_zone: string;
   /** As it is now; it is told where it began before `at_ms`, which is what is asked about. */
   readonly quarantine: Quarantine | null;
+  /** Why a moderator's decision keeps it from starting now; null: none does, or an earlier time is asked about. */
+  readonly taken_down: string | null;
   readonly at_ms: number;
 }): WhyAnswer {
   const { schedule, triggers, manual, schedule_changes } = facts;
@@ -40,6 +42,7 @@ export function whyAnswer(facts: {
   const aside = triggers !== null && schedule.answer === "not_scheduled" && schedule.entries.length === 0;
   const sentences = [
     ...quarantineSentences(quarantine, facts),
+    ...(facts.taken_down === null ? [] : [`Nothing of it starts: ${facts.taken_down}.`]),
     ...(aside ? [] : schedule.sentences),
     ...(triggers?.sentences ?? []),
     ...manualSentences(facts, aside ? null : schedule.decided_at),

@@ -7,6 +7,7 @@ import { HOUR_MS } from "@oa/shared/core/durations.ts";
 import { task } from "@oa/shared/core/event-store.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CronSchedule, MachineReadings } from "@oa/shared/generated/types.ts";
+import type { InstallCommand } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { type ConductCommand, conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { toCronSchedule } from "@oa/shared/schedule/timing.ts";
@@ -256,6 +257,28 @@ test("a quarantine is said of a started and of a scheduled upgrade, from when it
   assert.equal(earlier.quarantine, null, "it had not begun then");
   conduct({ type: "lift", reason: "looked at" });
   assert.deepEqual([(await worker.why()).quarantine, listed()], [null, null]);
+});
+
+test("what a moderator took down is told as that, with the way to run it all the same, until it is overridden", async (context) => {
+  const worker = open(context);
+  const decided = (command: InstallCommand): void => {
+    const { store } = worker.world;
+    const done = store.handle(contextOf(at("2026-01-01T12:00")), [task(installDecider, worker.install_id, command)]);
+    assert.ok(!isRejection(done), isRejection(done) ? done.message : "");
+  };
+  const why = "was taken down: it harms the machine it runs on (malware)";
+  const by = { decision_event_id: "d".repeat(64), moderator: "4".repeat(64), expires_at: null } as const;
+  decided({ type: "take_down", action: "take_down", stops: true, why, ...by });
+  const told = await worker.why();
+  assert.equal(
+    told.sentences[0],
+    `Nothing of it starts: a moderator you trust decided that it ${why}; to run it all the same: oa installs override.`,
+  );
+  const earlier = await worker.port.why(worker.install_id, at("2026-01-01T11:00"), new AbortController().signal);
+  assert.ok(!isRejection(earlier));
+  assert.doesNotMatch(earlier.sentences.join(" "), /moderator/);
+  decided({ type: "override_takedown", reason: "I read it." });
+  assert.doesNotMatch((await worker.why()).sentences.join(" "), /moderator/);
 });
 
 test("what the owner chose is said beside what the upgrade declares", async (context) => {

@@ -5,6 +5,7 @@ import type { ToldRun } from "@oa/shared/core/run-words.ts";
 import { ownSchedule } from "@oa/shared/core/schedule-changes.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { TriggerEvent } from "@oa/shared/generated/types.ts";
+import { refuseTakenDown } from "@oa/shared/install/takedown.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
 import { conductSubject } from "@oa/shared/policy/decider.ts";
 import { getQuarantine } from "@oa/shared/policy/views.ts";
@@ -64,6 +65,7 @@ export function whyPort(options: WhyOptions): ControlPorts["schedule"]["why"] {
       declared: pins?.schedule ?? null,
       schedule_changes: install.schedule_changes,
       quarantine: getQuarantine(sql, conductSubject(install_id)),
+      taken_down: at_ms === null ? (refuseTakenDown(install)?.message ?? null) : null,
       at_ms: at_ms ?? now_ms,
       time_zone: zone,
     });
