@@ -67,6 +67,8 @@ test("a schedule that asks for what no sensor can tell may wait in vain, which i
   assert.deepEqual([verdict, obstacles.map(({ subject }) => subject)], ["maybe", ["schedule"]]);
   assert.match(obstacles[0]?.message ?? "", /asks for plugged_in, which this machine cannot tell \(no power supply/);
   assert.match(obstacles[0]?.fix ?? "", /oa schedule set install_1 --on-unknown run, or --set plugged_in=none/);
+  // What is not installed has no schedule to set.
+  assert.match(ask({ unmeasured }).obstacles[0]?.fix ?? "", /^oa install \S+ --on-unknown run$/);
 });
 
 test("a missing input is a reason beside all others, with the option that gives it", () => {

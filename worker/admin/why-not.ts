@@ -124,8 +124,11 @@ function codeObstacles({ manifest, worker, code_packages }: WhyNotFacts): readon
 /** It runs when it is asked to; at night it would wait for what nobody can tell. */
 function sensorObstacle(constraint: ConstraintTrace, { known, manifest }: WhyNotFacts): Obstacle {
   const { name, reason = "it was not measured" } = constraint;
-  const message = `its schedule asks for ${name}, which this machine cannot tell (${reason}): each start would wait, and be skipped`;
-  const fix = `oa schedule set ${known?.install_id ?? manifest.id} --on-unknown run, or --set ${name}=none`;
+  const message = `its schedule asks for ${name}, which this machine cannot tell (${reason}): what starts by itself would wait for it in vain`;
+  const fix =
+    known === null
+      ? `oa install ${manifest.id} --on-unknown run`
+      : `oa schedule set ${known.install_id} --on-unknown run, or --set ${name}=none`;
   return { ...obstacle("schedule", name, "unknown", message, fix), certain: false };
 }
 
