@@ -150,10 +150,12 @@ export function standingAt(sql: Sql, install_id: string, at_ms: number): Schedul
   return row === undefined ? null : toEntry(row);
 }
 
-/** What was done to the install's schedule after a time, the first of it first. */
-export function changesAfter(sql: Sql, install_id: string, at_ms: number): readonly ScheduleLogEntry[] {
-  return read(sql, "install_id = ? AND due_ms IS NULL AND at_ms > ? AND kind IN ('set', 'cleared')", [
-    ...[install_id, at_ms],
+/** What was done to the install's schedule after the last decision about a due time, in order, whatever clocks said. */
+export function changesAfter(sql: Sql, install_id: string, due_ms: number): readonly ScheduleLogEntry[] {
+  const decided = `SELECT max(seq) FROM ${SCHEDULE_LOG_TABLE} WHERE install_id = ? AND due_ms = ?
+     AND kind IN ('deferred', 'skipped', 'fired')`;
+  return read(sql, `install_id = ? AND due_ms IS NULL AND seq > (${decided}) AND kind IN ('set', 'cleared')`, [
+    ...[install_id, install_id, due_ms],
   ]);
 }
 

@@ -95,6 +95,16 @@ test("a start that was decided, and taken off its schedule before its run was qu
   }
 });
 
+test("so it is where the clock was set back in between", async (context) => {
+  const worker = openWhyWorld(context);
+  worker.check("2026-01-02T02:00");
+  worker.pass("2026-01-01T20:00");
+  worker.send({ type: "clear", reason: "the install is disabled" });
+  const { answer, sentences } = await worker.why();
+  assert.equal(answer, "skipped");
+  assert.match(sentences.join(" "), /No run was started: before it could be, .* the install is disabled/);
+});
+
 test("what ended a wait is said also to who asks for the time of the wait", async (context) => {
   const worker = openWhyWorld(context, { constraints: { plugged_in: true } });
   worker.check("2026-01-02T02:00");

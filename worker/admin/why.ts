@@ -51,7 +51,7 @@ export function whyPort(options: WhyOptions): ControlPorts["schedule"]["why"] {
       title: pins?.title ?? install_id,
       status: install.status,
       deciding: options.deciding(),
-      changes: decision === undefined ? [] : changesAfter(sql, install_id, decision.at_ms),
+      changes: decision === undefined ? [] : changesAfter(sql, install_id, decision.trace.due_ms),
       standing: standingAt(sql, install_id, at_ms ?? now_ms),
       run: started?.kind === "run_started" ? runOf(sql, started.run_id) : null,
       measured: sensors.length === 0 ? [] : evaluateConstraints(constraints, readings, on_unknown).constraints,
