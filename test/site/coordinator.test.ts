@@ -245,8 +245,12 @@ describe("the form", () => {
     assert.ok(!isRejection(times));
     assert.equal(times[0], "Fri 2027-03-26, 02:30 (UTC+01:00)");
     assert.equal(times.at(-1), "Clocks skip 2027-03-28 02:00 to 03:00: it fires right after.");
-    const never = { type: "cron", expression: "0 12 * * *", window: { start: "01:00", end: "02:00" } } as const;
-    assert.deepEqual(nextTimes(never, "UTC", now_ms), ["It never fires within its window."]);
+    const outside = { type: "cron", expression: "0 12 * * *", window: { start: "01:00", end: "02:00" } } as const;
+    const openings = nextTimes(outside, "UTC", now_ms);
+    assert.equal(!isRejection(openings) && openings[0], "Sat 2027-03-27, 01:00 (UTC+00:00)", "it waits for its window");
+    assert.deepEqual(nextTimes({ ...outside, on_missed: "skip" }, "UTC", now_ms), [
+      "It never fires within its window.",
+    ]);
     const wrong = nextTimes({ type: "cron", expression: "x" }, "UTC", now_ms);
     assert.ok(isRejection(wrong) && wrong.code === "cron_invalid");
   });
