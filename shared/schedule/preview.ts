@@ -5,7 +5,7 @@ import { localText, wallText } from "../core/local-time.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
 import { checkTimeZone, nextTransition, segmentAt, toWall } from "../core/time-zone.ts";
 import { isOpen, nextOpening, parseWindow, showsOpen, type Window } from "../core/window.ts";
-import type { CronSchedule } from "../generated/types.ts";
+import type { CronSchedule, ScheduleWindow } from "../generated/types.ts";
 
 /** A schedule to look ahead in. `from_ms` is exclusive. */
 export interface PreviewRequest {
@@ -150,4 +150,10 @@ function names(cron: Cron, window: Window | null, from: number, until: number): 
 
 function dayOf(wall_ms: number): number {
   return Math.floor(wall_ms / DAY_MS);
+}
+
+/** What becomes of what is due outside a window, as a sentence. */
+export function outsideSentence({ start, end }: ScheduleWindow, on_missed: CronSchedule["on_missed"]): string {
+  const then = on_missed === "catch_up" ? "starts when the window opens, and is shown there" : "is skipped";
+  return `What is due outside ${start} to ${end} ${then} (on_missed: ${on_missed}).`;
 }

@@ -247,7 +247,9 @@ describe("the form", () => {
     assert.equal(times.at(-1), "Clocks skip 2027-03-28 02:00 to 03:00: it fires right after.");
     const outside = { type: "cron", expression: "0 12 * * *", window: { start: "01:00", end: "02:00" } } as const;
     const openings = nextTimes(outside, "UTC", now_ms);
-    assert.equal(!isRejection(openings) && openings[0], "Sat 2027-03-27, 01:00 (UTC+00:00)", "it waits for its window");
+    assert.ok(!isRejection(openings));
+    assert.equal(openings[0], "Sat 2027-03-27, 01:00 (UTC+00:00)");
+    assert.match(openings.at(-1) ?? "", /^What is due outside 01:00 to 02:00 starts when the window opens/);
     assert.deepEqual(nextTimes({ ...outside, on_missed: "skip" }, "UTC", now_ms), [
       "It never fires within its window.",
     ]);

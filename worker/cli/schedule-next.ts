@@ -1,7 +1,6 @@
 import type { ScheduleDescription } from "@oa/shared/api/ports.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import type { CronSchedule } from "@oa/shared/generated/types.ts";
 import type { ClockChange, Preview } from "@oa/shared/schedule/preview.ts";
 import { type Command, type CommandContext, defineCommand, type ExitCode } from "./command.ts";
 import { findInstall, INSTALL_NAME } from "./find-install.ts";
@@ -71,17 +70,11 @@ async function nextOfInstall(
   const { schedule } = found;
   const lines = schedule === null || found.fires.length === 0 ? [] : describe(found, schedule.timezone).split("\n");
   const chosen = whose.filter((line) => !line.startsWith("Next:"));
-  print(found, () => [what, ...chosen, ...lines, ...outside(schedule)].map(plain).join("\n"));
+  const { outsideSentence } = await import("@oa/shared/schedule/preview.ts");
+  const outside = schedule?.window === undefined ? [] : [outsideSentence(schedule.window, schedule.on_missed)];
+  print(found, () => [what, ...chosen, ...lines, ...outside].map(plain).join("\n"));
   if (schedule !== null) noteNobody(client, note);
   return 0;
-}
-
-/** What becomes of what is due outside the window. */
-function outside(schedule: CronSchedule | null): readonly string[] {
-  if (schedule?.window === undefined) return [];
-  const { window, on_missed } = schedule;
-  const then = on_missed === "catch_up" ? "starts when the window opens, and is shown there" : "is skipped";
-  return [`What is due outside ${window.start} to ${window.end} ${then} (on_missed: ${on_missed}).`];
 }
 
 const NONE = { fires: [] };

@@ -1,6 +1,6 @@
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { ScheduleConstraints, UpgradeSchedule } from "@oa/shared/generated/types.ts";
-import { type ClockChange, previewSchedule } from "@oa/shared/schedule/preview.ts";
+import { type ClockChange, outsideSentence, previewSchedule } from "@oa/shared/schedule/preview.ts";
 
 /** The schedule editor's fields, as they stand in the form. */
 export interface ScheduleFields {
@@ -97,7 +97,7 @@ export function scheduleOf(declared: UpgradeSchedule, fields: ScheduleFields): U
 
 const FIRES = 5;
 
-/** The next times a schedule fires, as its zone's clocks show them, with what the changes of clocks do to it. */
+/** The next times a schedule fires, as its zone's clocks show them, with what the changes of clocks and its window do to it. */
 export function nextTimes(schedule: UpgradeSchedule, zone: string, now_ms: number): readonly string[] | Rejection {
   if (schedule.type !== "cron") return [];
   const { expression = "", timezone = zone, window, on_missed = "catch_up" } = schedule;
@@ -107,7 +107,8 @@ export function nextTimes(schedule: UpgradeSchedule, zone: string, now_ms: numbe
   });
   if (isRejection(preview)) return preview;
   if (preview.local.length === 0) return ["It never fires within its window."];
-  return [...preview.local.map(timeSentence), ...preview.clock_changes.map(clockSentence)];
+  const outside = window === undefined ? [] : [outsideSentence(window, on_missed)];
+  return [...preview.local.map(timeSentence), ...preview.clock_changes.map(clockSentence), ...outside];
 }
 
 /** `Fri 2027-03-26, 02:30 (UTC+01:00)`, out of ISO 8601 with its offset: an offset beside a time reads as another time. */
