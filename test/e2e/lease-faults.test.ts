@@ -8,7 +8,7 @@ import type { Recorded } from "@oa/shared/core/envelope.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { RunEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { apart } from "@oa/shared/run/boundary.ts";
-import { getRun, type RunView } from "@oa/shared/run/views.ts";
+import type { RunView } from "@oa/shared/run/views.ts";
 import { type Clock, systemClock } from "@oa/worker/adapters/clock.ts";
 import type { AdminServer } from "@oa/worker/admin/server.ts";
 import { openDistantClient } from "@oa/worker/cli/control-client.ts";
@@ -17,7 +17,7 @@ import type { Op } from "@oa/worker/ops/op.ts";
 import { type BadLine, openBadLine, type Passing } from "../fakes/bad-line.ts";
 import { CRASH_MANIFEST, crashOps, linesOf } from "../fakes/crash.ts";
 import { manifestOf, type Ops, openRunWorld, type RunWorld } from "../fakes/runs.ts";
-import { serveWorld, TOKEN } from "../fakes/workspace.ts";
+import { serveWorld, startRun, TOKEN, untilRun } from "../fakes/workspace.ts";
 
 const LEASE_MS = 1_500;
 /** Waits a twentieth of what it is asked to. */
@@ -67,19 +67,8 @@ describe("over a bad line, a second engine", () => {
     opened.push({ world, stop, joined });
     return { world, stop, joined };
   };
-  const start = async (manifest: UpgradeManifest): Promise<string> => {
-    const run = await home.engine.start(home.install(manifest), "manual");
-    assert.ok(!isRejection(run), JSON.stringify(run));
-    return run.run_id;
-  };
-  const until = async (run_id: string, reached: (run: RunView) => boolean): Promise<RunView> => {
-    for (let tries = 0; tries < 1_000; tries += 1) {
-      const run = getRun(home.database, run_id);
-      if (run !== null && reached(run)) return run;
-      await delay(10);
-    }
-    throw new Error(`it never came to that: ${JSON.stringify(getRun(home.database, run_id))}`);
-  };
+  const start = (manifest: UpgradeManifest) => startRun(home, manifest);
+  const until = (run_id: string, reached: (run: RunView) => boolean) => untilRun(home, run_id, reached);
   const types = (run_id: string): readonly string[] =>
     apart(home.store.bySubject(run_id) as unknown as readonly Recorded<RunEvent>[]).map(({ event_type }) => event_type);
 

@@ -25,7 +25,7 @@ import type { Op } from "@oa/worker/ops/op.ts";
 import { FOLLOWS } from "../fakes/approvals.ts";
 import { CRASH_MANIFEST, crashOps, linesOf } from "../fakes/crash.ts";
 import { contextOf, manifestOf, type Ops, openRunWorld, type RunWorld } from "../fakes/runs.ts";
-import { serveWorld, TOKEN, workspaceAt } from "../fakes/workspace.ts";
+import { serveWorld, startRun, TOKEN, untilRun, workspaceAt } from "../fakes/workspace.ts";
 
 const CHILD = join(import.meta.dirname, "lease-child.ts");
 const LEASE_MS = 1_000;
@@ -61,19 +61,8 @@ describe("a second engine", () => {
     opened.push({ world, stop, joined });
     return { world, stop, joined };
   };
-  const start = async (manifest: UpgradeManifest, inputs = {}): Promise<string> => {
-    const run = await home.engine.start(home.install(manifest, inputs), "manual");
-    assert.ok(!isRejection(run), JSON.stringify(run));
-    return run.run_id;
-  };
-  const until = async (run_id: string, reached: (run: RunView) => boolean): Promise<RunView> => {
-    for (let tries = 0; tries < 1_000; tries += 1) {
-      const run = getRun(home.database, run_id);
-      if (run !== null && reached(run)) return run;
-      await delay(10);
-    }
-    throw new Error(`it never came to that: ${JSON.stringify(getRun(home.database, run_id))}`);
-  };
+  const start = (manifest: UpgradeManifest, inputs = {}) => startRun(home, manifest, inputs);
+  const until = (run_id: string, reached: (run: RunView) => boolean) => untilRun(home, run_id, reached);
   const waitFor = async <T>(look: () => T | undefined): Promise<T> => {
     for (let tries = 0; tries < 1_000; tries += 1) {
       const found = look();

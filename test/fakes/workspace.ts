@@ -1,8 +1,11 @@
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { controlApp } from "@oa/shared/api/app.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import type { ReasonCode } from "@oa/shared/core/reasons.ts";
-import { Fault, reject } from "@oa/shared/core/refusal.ts";
-import { listRuns } from "@oa/shared/run/views.ts";
+import { Fault, isRejection, reject } from "@oa/shared/core/refusal.ts";
+import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { getRun, listRuns, type RunView } from "@oa/shared/run/views.ts";
 import { openAdminServer } from "@oa/worker/admin/server.ts";
 import type { Workspace } from "@oa/worker/engine/join.ts";
 import { openLeases } from "@oa/worker/engine/leases.ts";
@@ -31,6 +34,31 @@ export function serveWorld(world: RunWorld): ReturnType<typeof openAdminServer> 
   const names = ["installs", "events", "market", "schedule", "audit", "pairings"];
   const rest = Object.fromEntries(names.map((name) => [name, absent]));
   return openAdminServer(controlApp({ ...rest, ...ports } as unknown as ControlPorts), { port: 0, token: TOKEN });
+}
+
+/** A new run of a manifest that the world installs for it. */
+export async function startRun(
+  world: RunWorld,
+  manifest: UpgradeManifest,
+  inputs: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const run = await world.engine.start(world.install(manifest, inputs), "manual");
+  assert.ok(!isRejection(run), JSON.stringify(run));
+  return run.run_id;
+}
+
+/** The run once it has come that far; fails where it has not for long. */
+export async function untilRun(
+  { database }: RunWorld,
+  run_id: string,
+  reached: (run: RunView) => boolean,
+): Promise<RunView> {
+  for (let tries = 0; tries < 1_000; tries += 1) {
+    const run = getRun(database, run_id);
+    if (run !== null && reached(run)) return run;
+    await delay(10);
+  }
+  throw new Error(`it never came to that: ${JSON.stringify(getRun(database, run_id))}`);
 }
 
 /** The workspace behind a server, as an engine elsewhere reaches it. */

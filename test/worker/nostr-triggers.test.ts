@@ -1,6 +1,6 @@
 /** Triggers that wait for Nostr events, against fake relays that speak NIP-01. */
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { TriggerEvent } from "@oa/shared/generated/types.ts";
@@ -15,6 +15,17 @@ describe("Nostr triggers", () => {
   const note = (created_at: number, text: string, secret = SECRET, kind = 1) =>
     signEvent({ kind, created_at, tags: [["t", "reindex"]], content: text }, secret, new Uint8Array(32));
   const triggers: Triggers = [{ type: "nostr_event", kinds: [1], filter: { "#t": ["reindex"] } }];
+
+  /** An install that a worker listens for at a relay of its own. */
+  const listening = async (context: TestContext) => {
+    const relay = await openFakeRelay();
+    const side = openTriggerSide(context, { relays: [relay.url] });
+    context.after(() => relay.close());
+    await side.boot();
+    const install_id = side.install(triggers);
+    await side.until(() => relay.frames.some(([verb]) => verb === "REQ"));
+    return { relay, side, install_id };
+  };
 
   it("one event from two relays, and again after a restart, starts one run", async (context) => {
     const relays = [await openFakeRelay(), await openFakeRelay()];
@@ -60,12 +71,7 @@ describe("Nostr triggers", () => {
     assert.deepEqual(side.types(install_id), ["trigger.set", "trigger.settled"]);
   });
   it("what was published while the worker was not running is run for once it is back", async (context) => {
-    const relay = await openFakeRelay();
-    const side = openTriggerSide(context, { relays: [relay.url] });
-    context.after(() => relay.close());
-    await side.boot();
-    const install_id = side.install(triggers);
-    await side.until(() => relay.frames.some(([verb]) => verb === "REQ"));
+    const { relay, side, install_id } = await listening(context);
     await side.shut();
     relay.add(note(Math.floor(side.clock.now_ms() / 1_000) + 1, "while you were away"));
     await side.boot();
@@ -91,12 +97,7 @@ describe("Nostr triggers", () => {
     assert.equal(relay.frames.filter(([verb]) => verb === "REQ").length, 1);
   });
   it("a flood is run for in few runs, the log does not grow with it, and what was passed over is counted", async (context) => {
-    const relay = await openFakeRelay();
-    const side = openTriggerSide(context, { relays: [relay.url] });
-    context.after(() => relay.close());
-    await side.boot();
-    const install_id = side.install(triggers);
-    await side.until(() => relay.frames.some(([verb]) => verb === "REQ"));
+    const { relay, side, install_id } = await listening(context);
     const now_s = Math.floor(side.clock.now_ms() / 1_000) + 1;
     const flood = 3 * LIMITS.trigger_events_per_minute;
     for (let index = 0; index < flood; index += 1) relay.add(note(now_s, `number ${index}`));
