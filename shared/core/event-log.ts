@@ -80,11 +80,10 @@ export type EventRow = Readonly<{
   Readonly<Record<string, SqlValue>>;
 
 const SELECT = "SELECT position, event_id, stream, stream_seq, recorded_at, body, event_hash FROM evt_events";
-const PAGE = 500;
 
 /** Events after a position, all of them or one subject's, in order, read in pages. */
 export function* eventRows(sql: Sql, after = 0, subject_id?: string): Generator<EventRow> {
-  const page = `position > ? ORDER BY position LIMIT ${PAGE}`;
+  const page = `position > ? ORDER BY position LIMIT ${LIMITS.log_page_events}`;
   const places = `SELECT position FROM evt_places WHERE subject_id = ? AND ${page}`;
   for (let position = after; ; ) {
     const rows =
@@ -95,7 +94,7 @@ export function* eventRows(sql: Sql, after = 0, subject_id?: string): Generator<
       position = row.position;
       yield row;
     }
-    if (rows.length < PAGE) return;
+    if (rows.length < LIMITS.log_page_events) return;
   }
 }
 
@@ -112,8 +111,9 @@ export function* findMisplaced(
       AND (${["subject_id", "event_type", "correlation_id", "idempotency_key"].map(said).join(" OR ")}
         OR NOT EXISTS (SELECT 1 FROM evt_places p WHERE p.subject_id = e.subject_id AND p.position = e.position))
     ORDER BY position LIMIT 1`;
-  for (let after = 0; after < until; after += PAGE) {
-    const found = one<Pick<StreamHead, "stream" | "seq">>(sql, unfound, after, Math.min(after + PAGE, until));
+  for (let after = 0; after < until; after += LIMITS.log_page_events) {
+    const last = Math.min(after + LIMITS.log_page_events, until);
+    const found = one<Pick<StreamHead, "stream" | "seq">>(sql, unfound, after, last);
     if (found !== undefined) return found;
     yield;
   }

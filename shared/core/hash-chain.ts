@@ -1,5 +1,6 @@
 import { type Sha256Hex, sha256Hex } from "./hash.ts";
 import { canonicalize } from "./json.ts";
+import { LIMITS } from "./limits.ts";
 
 /**
  * The tamper-evident chain of one stream. Each event's hash covers its canonical body (RFC 8785), which names the hash
@@ -58,8 +59,6 @@ export function commitText(salt: string, value: string, sha256: Sha256Hex): { re
   return { sealed_sha256: sha256(`${salt}:${value}`) };
 }
 
-const LINKS_A_TURN = 500;
-
 /** What work gives in the end, its pauses passed over. */
 export function drained<T>(work: Generator<void, T>): T {
   for (;;) {
@@ -94,7 +93,7 @@ export function* verifyingChain(
     if (fault !== null) return { ok: false, events, first_bad: { stream: link.stream, seq: link.seq, code: fault } };
     reached.set(link.stream, { stream: link.stream, seq: link.seq, event_hash: link.event_hash });
     events += 1;
-    if (events % LINKS_A_TURN === 0) yield;
+    if (events % LIMITS.log_page_events === 0) yield;
   }
   for (const head of heads) {
     const last = reached.get(head.stream);

@@ -11,6 +11,8 @@ export const LIMITS = {
   sql_params: 100,
   sql_cache_kib: 16_384,
   sql_statement_bytes: 100_000,
+  // How many events of the log are read at once, and are checked before others have their turn.
+  log_page_events: 500,
 
   // JSON from outside.
   json_bytes: 1_000_000,

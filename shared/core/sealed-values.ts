@@ -1,3 +1,4 @@
+import { LIMITS } from "./limits.ts";
 import { one, type Sql } from "./sql.ts";
 
 /**
@@ -15,9 +16,6 @@ export function forgetValues(sql: Sql, subject_id: string): number {
   return count ?? 0;
 }
 
-/** How many events are looked through at once. */
-const PAGE = 500;
-
 /**
  * Deletes values of one subject that were recorded until a time (ISO 8601), where the sealed field `of.field` is of a
  * kind, among a page of its events after a position. Gives how many, the last position that was looked at, until which
@@ -32,7 +30,7 @@ export function forgetValuesUntil(
 ): { readonly values: number; readonly after: number; readonly all_until: number; readonly more: boolean } {
   const events = sql.all<{ position: number; recorded_at: string }>(
     `SELECT position, recorded_at FROM evt_events WHERE position IN
-       (SELECT position FROM evt_places WHERE subject_id = ? AND position > ? ORDER BY position LIMIT ${PAGE})
+       (SELECT position FROM evt_places WHERE subject_id = ? AND position > ? ORDER BY position LIMIT ${LIMITS.log_page_events})
      ORDER BY position`,
     subject_id,
     after,
@@ -51,6 +49,8 @@ export function forgetValuesUntil(
     values: values ?? 0,
     after: events.at(-1)?.position ?? after,
     all_until: (young === -1 ? events.at(-1) : events[young - 1])?.position ?? after,
-    more: events.length === PAGE && (old.length > 0 || events.some(({ recorded_at }) => recorded_at > of.now)),
+    more:
+      events.length === LIMITS.log_page_events &&
+      (old.length > 0 || events.some(({ recorded_at }) => recorded_at > of.now)),
   };
 }
