@@ -36,7 +36,10 @@ export function decideOverride(state: InstallState, { reason }: Of<"override_tak
   return [{ event_type: "install.takedown_overridden", data: { decision_event_id, reason } }, ...resumed(state)];
 }
 
-/** Why it may not be enabled or started now; null: no moderator's decision keeps it. Refusals: listing_taken_down, listing_held. */
+/**
+ * Why it may not be enabled or started now; null: no moderator's decision keeps it. Refusals: listing_taken_down,
+ * listing_held.
+ */
 export function refuseTakenDown({ takedown }: Pick<InstallState, "takedown">): Rejection | null {
   if (takedown === null || takedown.overridden || !takedown.blocks) return null;
   const code = takedown.action === "hold" ? "listing_held" : "listing_taken_down";

@@ -34,8 +34,7 @@ const FREE: Licence = { trace: "not_applicable", payment: null };
  * Whether a release may run by its price: what is free may; what costs may under a receipt for exactly this release, made
  * out to a key of ours, that has neither ended nor been used up. One that no edge has vouched for within
  * `LIMITS.licence_grace_ms` of its being added counts no more: it may have been taken back; nor does one that an edge
- * said was taken back. Where no licence lets it run,
- * the runs do that its author gives away. Pure; asks nobody.
+ * said was taken back. Where no licence lets it run, the runs do that its author gives away. Pure; asks nobody.
  */
 export function licenceFor({ pricing, pins, held, isOurs, trial_used, now_ms }: LicenceFacts): Licence {
   if (pricing === undefined || pricing.model === "free") return FREE;

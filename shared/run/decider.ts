@@ -106,9 +106,9 @@ export type EngineCommand =
     };
 
 /**
- * The rules of a run. Refusals: already_running, not_found, step_out_of_turn, run_finished, lease_lost; of claims already_claimed;
- * under a lease missing_claim_token, lease_token_mismatch, lease_expired, run_not_running, manifest_hash_mismatch,
- * permission_hash_mismatch.
+ * The rules of a run. Refusals: already_running, not_found, step_out_of_turn, run_finished, lease_lost; of claims
+ * already_claimed; under a lease missing_claim_token, lease_token_mismatch, lease_expired, run_not_running,
+ * manifest_hash_mismatch, permission_hash_mismatch.
  */
 export const runDecider: Decider<RunState, RunEvent, RunCommand> = {
   initial: runProcess.initial,

@@ -99,8 +99,7 @@ ${strings.join("\n")}
 /**
  * The systemd user unit: started with the user's manager and after a failure, but not where `oa up` says that its
  * settings are wrong. Hardened as far as a user's manager can without taking away what upgrades need: files, the network,
- * programs in their own sandboxes, and V8's compiler.
- * systemd.service(5), systemd.exec(5).
+ * programs in their own sandboxes, and V8's compiler. systemd.service(5), systemd.exec(5).
  */
 export function systemdUnit(order: ServiceOrder): string {
   return `${[

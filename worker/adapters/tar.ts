@@ -6,7 +6,10 @@ import { throwIfCanceled } from "./canceled.ts";
 
 const BLOCK = 512;
 
-/** Writes what is in a folder as a tar archive (POSIX ustar), files readable by their owner alone. Faults: path_invalid, canceled. */
+/**
+ * Writes what is in a folder as a tar archive (POSIX ustar), files readable by their owner alone. Faults: path_invalid,
+ * canceled.
+ */
 export async function writeTar(folder: string, file: string, signal: AbortSignal): Promise<void> {
   const out = await open(file, "wx", 0o600);
   try {

@@ -35,10 +35,12 @@ export function licencesPort(options: {
   return {
     list,
     add: async ({ bundle, online = false, trusted_edges = [] }, signal) => {
-      if (online && (edge === null || config.edge_url === null))
-        return reject("usage", "no edge is set: set edge_url in config.json (with local_only none is used)");
-      const clear = online && config.edge_url !== null ? refuseInTheClear(config.edge_url) : null;
-      if (clear !== null) return clear;
+      if (online) {
+        const { edge_url } = config;
+        const none = reject("usage", "no edge is set: set edge_url in config.json (with local_only none is used)");
+        const refused = edge === null || edge_url === null ? none : refuseInTheClear(edge_url);
+        if (refused !== null) return refused;
+      }
       const now_ms = options.now_ms();
       const { receipt } = readEvidence(bundle, schnorr);
       const readable = receipt === null || isRejection(receipt) ? null : receipt;

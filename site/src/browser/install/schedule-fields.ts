@@ -97,7 +97,7 @@ export function scheduleOf(declared: UpgradeSchedule, fields: ScheduleFields): U
 
 const FIRES = 5;
 
-/** The next times a schedule fires, as its zone's clocks show them, with what the changes of clocks and its window do to it. */
+/** The next times a schedule fires, by its zone's clocks, with what the changes of clocks and its window do to it. */
 export function nextTimes(schedule: UpgradeSchedule, zone: string, now_ms: number): readonly string[] | Rejection {
   if (schedule.type !== "cron") return [];
   const { expression = "", timezone = zone, window, on_missed = "catch_up" } = schedule;
